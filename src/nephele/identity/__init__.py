@@ -1,0 +1,1 @@
+"""Keystone: users, projects, domains, roles, tokens, catalog."""

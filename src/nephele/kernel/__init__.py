@@ -1,0 +1,1 @@
+"""What every part stands on: store, bus, operations, lifecycle, trace.  Knows no OpenStack."""

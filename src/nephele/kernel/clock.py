@@ -1,0 +1,76 @@
+"""Time, as a parameter.
+
+Instants are whole microseconds since 1970-01-01 UTC (`Instant`): exact, sortable and small.
+Only the edges turn them into text.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+Instant = int
+SECOND: Instant = 1_000_000
+
+
+class Clock(Protocol):
+    """Where the time comes from; tests pass one that they move by hand."""
+
+    def now(self) -> Instant:
+        """The present instant, in microseconds since the epoch."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> Instant:
+        return time.time_ns() // 1000
+
+
+class FakeClock:
+    """A clock that stands still until it is told to move."""
+
+    def __init__(self, start: Instant = 1_700_000_000 * SECOND) -> None:
+        self._now = start
+
+    def now(self) -> Instant:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Move on by `seconds`."""
+        self._now += int(seconds * SECOND)
+
+
+def stopwatch() -> Callable[[], float]:
+    """Start measuring: the answer, called, gives the milliseconds since."""
+    start = time.perf_counter()
+    return lambda: (time.perf_counter() - start) * 1000
+
+
+def seconds(value: float) -> Instant:
+    """A span of `value` seconds."""
+    return int(value * SECOND)
+
+
+def to_datetime(instant: Instant) -> datetime:
+    """The instant as an aware UTC datetime."""
+    return datetime.fromtimestamp(instant / SECOND, UTC)
+
+
+def iso(instant: Instant) -> str:
+    """`2026-01-31T12:00:00Z`, as Nova, Glance and Neutron write it."""
+    return to_datetime(instant).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def iso_micros(instant: Instant) -> str:
+    """`2026-01-31T12:00:00.000000`, as Cinder and Nova's older resources write it."""
+    return to_datetime(instant).strftime("%Y-%m-%dT%H:%M:%S.%f")
+
+
+def parse_iso(text: str) -> Instant:
+    """An ISO 8601 time, UTC where it names no zone.  Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return int(moment.timestamp() * SECOND)

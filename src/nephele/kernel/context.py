@@ -1,0 +1,32 @@
+"""Who asks: the verified caller, handed to every service call."""
+
+from msgspec import Struct
+
+
+class Context(Struct, frozen=True, kw_only=True):
+    """A caller whose token was verified.
+
+    `token` is what the caller sent: it is handed on to other services, never stored or logged.
+    `roles` holds effective role names, with those they imply.
+    """
+
+    request_id: str
+    user_id: str = ""
+    user_name: str = ""
+    user_domain_id: str = ""
+    project_id: str = ""
+    project_name: str = ""
+    project_domain_id: str = ""
+    domain_id: str = ""
+    system_scope: str = ""
+    roles: frozenset[str] = frozenset()
+    token: str = ""
+    token_expires_at: int = 0
+    global_request_id: str = ""
+    server_id: str = ""
+    """Set where the token was delegated to a host for the work on one server only."""
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the caller administers the whole cloud."""
+        return "admin" in self.roles

@@ -1,0 +1,157 @@
+"""The database: many readers, one writer, short transactions.
+
+`read()` gives a connection for queries; `write()` gives one inside a transaction that commits when
+the block ends and rolls back when it raises.  Both are re-entrant in a thread: a `write()` inside
+a `write()` joins the outer transaction, and a `read()` inside a `write()` sees what was written.
+So one domain's service can be called in the middle of another's transaction and all of it is
+accepted or none.  Never wait for anything (bus, hypervisor, file) inside a `write()`.
+
+SQLite runs in WAL mode with `BEGIN IMMEDIATE`, one writer per process and a held connection per
+reading thread; PostgreSQL uses SQLAlchemy's pool.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.pool import StaticPool
+
+metadata = sa.MetaData()
+"""All tables of all domains."""
+
+
+class Json(sa.types.TypeDecorator[Any]):
+    """A column that holds a value as JSON text, typed where a type is given."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def __init__(self, kind: Any = Any) -> None:
+        super().__init__()
+        self.kind = kind
+        self._decode = msgspec.json.Decoder(kind).decode
+        self._encode = msgspec.json.Encoder(order="deterministic").encode
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str | None:
+        return None if value is None else self._encode(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:
+        return None if value is None else self._decode(value)
+
+
+class _Thread(threading.local):
+    writer: sa.Connection | None = None
+    reader: sa.Connection | None = None
+    after_commit: list[Callable[[], None]]
+
+
+class Store:
+    """One database, shared by all threads of this process.
+
+    Args:
+        url: an SQLAlchemy URL, `sqlite:///path` or `postgresql+psycopg://…`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = sa.make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._thread = _Thread()
+        self._write_lock = threading.Lock()
+        self._readers: list[sa.Connection] = []
+        if self.is_sqlite:
+            self._reading = self._sqlite_engine(read_only=True)
+            self._writing = self._sqlite_engine(read_only=False)
+            self._held_writer = self._writing.connect()
+        else:
+            self._writing = sa.create_engine(self.url, pool_size=20, max_overflow=40, pool_pre_ping=True)
+            self._reading = self._writing.execution_options(isolation_level="AUTOCOMMIT")
+
+    def _sqlite_engine(self, *, read_only: bool) -> sa.Engine:
+        pool: dict[str, Any] = {} if read_only else {"poolclass": StaticPool}
+        engine = sa.create_engine(
+            self.url, connect_args={"check_same_thread": False, "timeout": 30, "isolation_level": None}, **pool
+        )
+
+        def configure(connection: Any, _record: object) -> None:
+            for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+                connection.execute(f"PRAGMA {pragma}")
+            if read_only:
+                connection.execute("PRAGMA query_only=ON")
+
+        event.listen(engine, "connect", configure)
+        if read_only:
+            return engine.execution_options(isolation_level="AUTOCOMMIT")
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        return engine
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A connection to query with; inside a `write()`, that transaction's own."""
+        thread = self._thread
+        if thread.writer is not None:
+            yield thread.writer
+        elif self.is_sqlite:
+            if thread.reader is None:
+                thread.reader = self._reading.connect()
+                self._readers.append(thread.reader)
+            yield thread.reader
+        else:
+            with self._reading.connect() as connection:
+                yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A connection inside a transaction; joins the transaction that this thread is in."""
+        thread = self._thread
+        if thread.writer is not None:
+            yield thread.writer
+            return
+        callbacks: list[Callable[[], None]] = []
+        with self._transaction() as connection:
+            thread.writer, thread.after_commit = connection, callbacks
+            try:
+                yield connection
+            finally:
+                thread.writer = None
+        for callback in callbacks:
+            callback()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        if self.is_sqlite:
+            with self._write_lock, self._held_writer.begin():
+                yield self._held_writer
+        else:
+            with self._writing.begin() as connection:
+                yield connection
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Run `callback` once the transaction that this thread is in has committed; never if it rolls back."""
+        if self._thread.writer is None:
+            callback()
+        else:
+            self._thread.after_commit.append(callback)
+
+    def lock(self, key: str) -> None:
+        """Inside a `write()`: no other transaction gets past `lock(key)` until this one ends.
+
+        What is counted or checked before it is written (quotas, the last address of a pool) takes this first.
+        """
+        if self._thread.writer is None:
+            raise RuntimeError("lock() outside of a write()")
+        if not self.is_sqlite:
+            taken = sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(key, 0)))
+            self._thread.writer.execute(taken)
+
+    def close(self) -> None:
+        """Give every connection back."""
+        for reader in self._readers:
+            reader.close()
+        if self.is_sqlite:
+            self._held_writer.close()
+        self._reading.dispose()
+        self._writing.dispose()

@@ -1,0 +1,1 @@
+"""Neutron: networks, ports, routers, security groups."""

@@ -1,0 +1,1 @@
+"""The HTTP edge: routing, microversions, paging, faults, authentication."""

@@ -1,0 +1,239 @@
+"""What the compute agent asks of a hypervisor: one protocol, two peers (`libvirt`, `sim`).
+
+Every method is idempotent and may be called from any thread: asked twice, it does the work once and
+answers the same.  The agent never runs two methods for one server at the same time.  A method
+that can't do its work raises `Refused` with an error of `virt/errors.py`; nothing else.
+"""
+
+from collections.abc import Callable
+from enum import IntEnum, StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct
+
+from nephele.kernel.clock import Instant
+
+
+class PowerState(IntEnum):
+    """What the hypervisor says of a guest, by Nova's numbers."""
+
+    NOSTATE = 0
+    RUNNING = 1
+    PAUSED = 3
+    SHUTDOWN = 4
+    CRASHED = 6
+    SUSPENDED = 7
+
+
+class DiskFormat(StrEnum):
+    """How a disk's bytes are laid out."""
+
+    RAW = "raw"
+    QCOW2 = "qcow2"
+
+
+class ImageDisk(Struct, frozen=True, kw_only=True, tag="image"):
+    """A copy-on-write overlay on a base image that is already in the host's cache."""
+
+    base: Path
+    base_format: DiskFormat
+    size_gb: int
+    """Size of the overlay; 0: as large as the base."""
+
+
+class BlankDisk(Struct, frozen=True, kw_only=True, tag="blank"):
+    """An empty local disk: ephemeral (with a file system) or swap."""
+
+    size_mb: int
+    kind: str = "ephemeral"
+    """`ephemeral` or `swap`."""
+
+
+class FileDisk(Struct, frozen=True, kw_only=True, tag="file"):
+    """A volume that is a file on this host."""
+
+    path: Path
+    format: DiskFormat
+
+
+class NbdDisk(Struct, frozen=True, kw_only=True, tag="nbd"):
+    """A volume that an NBD server exports."""
+
+    host: str
+    port: int
+    export: str
+    format: DiskFormat = DiskFormat.RAW
+    tls: bool = False
+
+
+class RbdDisk(Struct, frozen=True, kw_only=True, tag="rbd"):
+    """A volume in a Ceph pool."""
+
+    pool: str
+    image: str
+    monitors: tuple[str, ...]
+    user: str
+    secret_uuid: str
+
+
+Source = ImageDisk | BlankDisk | FileDisk | NbdDisk | RbdDisk
+
+
+class Disk(Struct, frozen=True, kw_only=True):
+    """One disk of a guest."""
+
+    device_name: str
+    """As the API shows it: `/dev/vda`."""
+    source: Source
+    bus: str = "virtio"
+    device_type: str = "disk"
+    """`disk` or `cdrom`."""
+    boot_index: int | None = None
+    """0 boots first; None: never."""
+    volume_id: str = ""
+    """Set for volumes; the guest sees its start as the disk's serial number."""
+    tag: str = ""
+
+
+class Nic(Struct, frozen=True, kw_only=True):
+    """One network interface of a guest, plugged into a bridge that the network agent keeps."""
+
+    port_id: str
+    mac: str
+    bridge: str
+    tap: str
+    mtu: int
+    model: str = "virtio"
+    tag: str = ""
+
+
+class GuestSpec(Struct, frozen=True, kw_only=True):
+    """All that a driver needs to build a guest.
+
+    `image_properties` are the image's `hw_*` and `os_*` properties, `extra_specs` the flavor's.
+    """
+
+    server_id: str
+    name: str
+    domain_name: str
+    """The hypervisor's own name for the guest: `instance-0000002a`."""
+    project_id: str
+    user_id: str
+    flavor_name: str
+    vcpus: int
+    memory_mb: int
+    disks: tuple[Disk, ...]
+    nics: tuple[Nic, ...]
+    image_properties: dict[str, str] = {}
+    extra_specs: dict[str, str] = {}
+    config_drive: dict[str, bytes] | None = None
+    """File contents by their path on the drive; None: no config drive."""
+
+
+class Guest(Struct, frozen=True, kw_only=True):
+    """A guest that exists on the host, as the hypervisor sees it."""
+
+    server_id: str
+    domain_name: str
+    power_state: PowerState
+
+
+class HostInventory(Struct, frozen=True, kw_only=True):
+    """What a host has, for Placement and the hypervisor API."""
+
+    hypervisor_type: str
+    hypervisor_version: int
+    vcpus: int
+    memory_mb: int
+    disk_gb: int
+    cpu_arch: str
+    cpu_model: str
+    cpu_vendor: str
+    cpu_features: tuple[str, ...]
+    traits: tuple[str, ...]
+    """Standard trait names (os-traits)."""
+    supported: tuple[tuple[str, str, str], ...]
+    """What can run here: (architecture, hypervisor type, VM mode)."""
+    virt_type: str = ""
+    """`kvm`, `qemu` or `sim`."""
+
+
+class PowerChange(Struct, frozen=True, kw_only=True):
+    """The hypervisor saw a guest change by itself or by our hand."""
+
+    server_id: str
+    power_state: PowerState
+    at: Instant
+
+
+class Driver(Protocol):
+    """A hypervisor."""
+
+    def inventory(self) -> HostInventory:
+        """What this host has."""
+        ...
+
+    def guests(self) -> list[Guest]:
+        """All guests that Nephele made here, running or not."""
+        ...
+
+    def power_state(self, server_id: str) -> PowerState:
+        """NOSTATE where there is no such guest."""
+        ...
+
+    def spawn(self, spec: GuestSpec) -> None:
+        """Make the disks, define the guest and start it."""
+        ...
+
+    def destroy(self, server_id: str) -> None:
+        """Stop and forget the guest and remove its local disks and files.  Nothing there: nothing done."""
+        ...
+
+    def start(self, spec: GuestSpec) -> None:
+        """Start a guest that is off, defining it anew from `spec`; its disks stay."""
+        ...
+
+    def stop(self, server_id: str, timeout: int) -> None:
+        """Ask the guest to shut down; after `timeout` seconds (0: at once) pull the plug."""
+        ...
+
+    def reboot(self, spec: GuestSpec, *, hard: bool, timeout: int) -> None:
+        """Restart the guest: softly through its operating system, and hard where that fails within `timeout` seconds."""
+        ...
+
+    def pause(self, server_id: str) -> None:
+        """Freeze the guest's processors; its memory stays."""
+        ...
+
+    def unpause(self, server_id: str) -> None:
+        """Let a paused guest run on."""
+        ...
+
+    def attach_disk(self, server_id: str, disk: Disk) -> None:
+        """Plug a disk into a guest, running or not."""
+        ...
+
+    def detach_disk(self, server_id: str, disk: Disk, timeout: int) -> None:
+        """Unplug a disk; raises DETACH_REFUSED where the guest does not let go within `timeout` seconds."""
+        ...
+
+    def attach_nic(self, server_id: str, nic: Nic) -> None:
+        """Plug a network interface into a guest, running or not."""
+        ...
+
+    def detach_nic(self, server_id: str, nic: Nic, timeout: int) -> None:
+        """Unplug a network interface."""
+        ...
+
+    def console_output(self, server_id: str, max_bytes: int) -> bytes:
+        """The end of what the guest wrote to its serial console."""
+        ...
+
+    def on_power_change(self, listener: Callable[[PowerChange], None]) -> None:
+        """Call `listener`, from any thread, whenever a guest's power state changed."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the hypervisor; guests run on."""
+        ...

@@ -199,7 +199,7 @@ class Driver(Protocol):
         ...
 
     def reboot(self, spec: GuestSpec, *, hard: bool, timeout: int) -> None:
-        """Restart the guest: softly through its operating system, and hard where that fails within `timeout` seconds."""
+        """Restart the guest: softly through its system, and hard where that fails within `timeout` seconds."""
         ...
 
     def pause(self, server_id: str) -> None:

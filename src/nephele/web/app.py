@@ -1,0 +1,56 @@
+"""The ASGI application: every service under its prefix, on one port."""
+
+import re
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import falcon
+import falcon.asgi
+
+from nephele.kernel.errors import NOT_FOUND
+from nephele.web.dispatch import Edge, Endpoint
+from nephele.web.routing import Api, Route
+
+_PROJECT_ID = re.compile(r"/([0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(?=/|$)")
+Asgi = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+
+
+def build(apis: list[Api], edge: Edge) -> Asgi:
+    """The application that answers for all `apis`."""
+    app = falcon.asgi.App()
+    app.req_options.strip_url_path_trailing_slash = True
+    for api in apis:
+        by_path: dict[str, list[Route]] = defaultdict(list)
+        for route in api.routes:
+            by_path[route.path].append(route)
+        for path, routes in by_path.items():
+            app.add_route((api.prefix + path).rstrip("/") or "/", Endpoint(api, routes, edge))
+        app.add_sink(partial(_nothing_here, api, edge), prefix=re.compile(re.escape(api.prefix) + r"(/|$)"))
+    prefixes = [api.prefix + api.project_prefix for api in apis if api.project_prefix]
+    return _without_project(app, prefixes)
+
+
+async def _nothing_here(
+    api: Api, edge: Edge, request: falcon.asgi.Request, response: falcon.asgi.Response, **_path: str
+) -> None:
+    request_id = edge.ids.request()
+    edge.refuse(api, NOT_FOUND(), request_id, response, request)
+    edge.finish(api, api.versions.minimum if api.versions else (0, 0), request_id, response)
+
+
+def _without_project(app: Any, prefixes: list[str]) -> Asgi:
+    """Drop the project id that old clients put behind the version; it is remembered in the scope."""
+
+    async def route(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        path = scope.get("path", "")
+        for prefix in prefixes:
+            if path.startswith(prefix):
+                found = _PROJECT_ID.match(path, len(prefix))
+                if found:
+                    scope = {**scope, "path": prefix + path[found.end() :], "nephele.project_id": found[1]}
+                break
+        await app(scope, receive, send)
+
+    return route

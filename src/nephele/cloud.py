@@ -1,0 +1,1 @@
+"""Wires the parts of a cloud together; time, ids, randomness and the bus are parameters here."""

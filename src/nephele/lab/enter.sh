@@ -1,0 +1,12 @@
+#!/bin/sh
+# enter.sh DIRECTORY NAME: from inside fresh namespaces, put the host's own folders in place and become its libvirtd.
+# With /run its own, the machine's dbus, machined and libvirtd are out of sight.
+set -e
+directory=$1
+mount --make-rprivate /
+for pair in etc:/etc/libvirt lib:/var/lib/libvirt cache:/var/cache/libvirt log:/var/log/libvirt run:/run; do
+    mkdir -p "${pair#*:}"
+    mount --bind "$directory/${pair%%:*}" "${pair#*:}"
+done
+hostname "$2"
+exec libvirtd --config /etc/libvirt/libvirtd.conf --pid-file /run/libvirtd.pid

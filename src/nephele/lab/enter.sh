@@ -1,5 +1,5 @@
 #!/bin/sh
-# enter.sh DIRECTORY NAME: from inside fresh namespaces, put the host's own folders in place and become its libvirtd.
+# enter.sh DIRECTORY NAME CPU: from inside fresh namespaces, put the host's own folders in place and become its libvirtd.
 # With /run its own, the machine's dbus, machined and libvirtd are out of sight.
 set -e
 directory=$1
@@ -9,4 +9,6 @@ for pair in etc:/etc/libvirt lib:/var/lib/libvirt cache:/var/cache/libvirt log:/
     mount --bind "$directory/${pair%%:*}" "${pair#*:}"
 done
 hostname "$2"
-exec libvirtd --config /etc/libvirt/libvirtd.conf --pid-file /run/libvirtd.pid
+# libvirt drops what it knows of QEMU when CPUID changed, which in a nested VM may differ from core to core: so it
+# looks from one core each time, and is let loose once it answers.  Guests always get all cores.
+exec taskset --cpu-list "$3" libvirtd --config /etc/libvirt/libvirtd.conf --pid-file /run/libvirtd.pid

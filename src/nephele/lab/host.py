@@ -29,7 +29,7 @@ from nephele.lab.errors import (
     SILENT,
     SURVIVORS,
 )
-from nephele.lab.processes import end, is_alive, process
+from nephele.lab.processes import end, is_alive, process, spread
 from nephele.lab.records import Record
 from nephele.lab.settings import FOLDERS, log, socket, write_settings
 
@@ -135,7 +135,7 @@ def _check(host: LabHost) -> None:
         raise BAD_DIRECTORY(
             directory=host.directory, reason=f"a socket's path has {_LONGEST_SOCKET} characters at most"
         )
-    for program in ("ip", "unshare", "nsenter", "libvirtd", "virsh", "qemu-img"):
+    for program in ("ip", "unshare", "nsenter", "taskset", "libvirtd", "virsh", "qemu-img"):
         if shutil.which(program) is None:
             raise MISSING_PROGRAM(program=program)
 
@@ -149,11 +149,12 @@ def _launch(host: LabHost) -> Record:
         as_file(files("nephele.lab") / "enter.sh") as script,
         (host.directory / "log" / "start.log").open("wb") as output,
     ):
-        words = ("unshare", "--mount", "--uts", "sh", str(script), str(host.directory), host.name)
+        cpu = str(min(os.sched_getaffinity(0)))
+        words = ("unshare", "--mount", "--uts", "sh", str(script), str(host.directory), host.name, cpu)
         child = subprocess.Popen(
             host.command(*words), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
-    libvirtd = process(child.pid)  # ip, unshare and sh each become the next: the pid ends as libvirtd's
+    libvirtd = process(child.pid)  # ip, unshare, sh and taskset each become the next: the pid ends as libvirtd's
     if libvirtd is None:
         raise DIED(name=host.name, log=_log_end(host))
     record = Record(host.name, host.directory, libvirtd)
@@ -167,6 +168,7 @@ def _wait_for_answer(host: LabHost, record: Record) -> None:
         if not is_alive(record.libvirtd):
             raise DIED(name=host.name, log=_log_end(host))
         if host.socket.exists() and _answers(host, rest):
+            spread(record.libvirtd, os.sched_getaffinity(0))
             return
         time.sleep(0.02)
     raise SILENT(name=host.name, seconds=START_SECONDS, log=_log_end(host))

@@ -33,6 +33,15 @@ def is_alive(one: Process) -> bool:
     return process(one.pid) == one
 
 
+def spread(one: Process, cpus: set[int]) -> None:
+    """Let all threads of a process run on these processors."""
+    for task in Path(f"/proc/{one.pid}/task").glob("*"):
+        try:
+            os.sched_setaffinity(int(task.name), cpus)
+        except ProcessLookupError:
+            continue  # a thread that has just ended
+
+
 def end(processes: Iterable[Process], grace: float = 3.0) -> list[Process]:
     """Ask the processes to end, and kill those that have not after `grace` seconds.  Answers who is left."""
     with ExitStack() as stack:

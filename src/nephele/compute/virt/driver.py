@@ -7,7 +7,6 @@ that can't do its work raises `Refused` with an error of `virt/errors.py`; nothi
 
 from collections.abc import Callable
 from enum import IntEnum, StrEnum
-from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
@@ -36,7 +35,8 @@ class DiskFormat(StrEnum):
 class ImageDisk(Struct, frozen=True, kw_only=True, tag="image"):
     """A copy-on-write overlay on a base image that is already in the host's cache."""
 
-    base: Path
+    base: str
+    """Its path; text, as all of a spec can travel over the bus."""
     base_format: DiskFormat
     size_gb: int
     """Size of the overlay; 0: as large as the base."""
@@ -53,7 +53,7 @@ class BlankDisk(Struct, frozen=True, kw_only=True, tag="blank"):
 class FileDisk(Struct, frozen=True, kw_only=True, tag="file"):
     """A volume that is a file on this host."""
 
-    path: Path
+    path: str
     format: DiskFormat
 
 

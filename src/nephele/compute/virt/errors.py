@@ -1,0 +1,55 @@
+"""What a hypervisor driver may refuse, and why."""
+
+from nephele.kernel.errors import Error
+
+GUEST_NOT_FOUND = Error(
+    "virt.guest_not_found",
+    404,
+    "There is no guest {server_id} on this host.",
+    "`nephele doctor` shows servers without guests; a hard reboot defines a guest anew where its disks remain.",
+)
+GUEST_NOT_RUNNING = Error("virt.guest_not_running", 409, "Guest {server_id} is not running: it is {power_state}.")
+DOMAIN_NAME_TAKEN = Error(
+    "virt.domain_name_taken",
+    409,
+    "The name {domain_name} belongs to another guest on this host.",
+    "Look with `virsh list --all` who has it: two clouds that share a hypervisor need different name templates.",
+)
+BASE_MISSING = Error(
+    "virt.base_missing",
+    409,
+    "The base image {path} is not on this host.",
+    "The next launch fetches the image again; look who removed it from the cache.",
+)
+DISK_MISSING = Error(
+    "virt.disk_missing",
+    409,
+    "Disk {path} of guest {server_id} is not on this host.",
+    "Restore the file, or rebuild the server.",
+)
+DISK_TOO_SMALL = Error(
+    "virt.disk_too_small", 400, "A disk of {size_gb} GB is smaller than its image, which has {image_bytes} bytes."
+)
+DISK_TOOL_FAILED = Error(
+    "virt.disk_tool_failed",
+    500,
+    "{tool} failed on {path}: {reason}",
+    "See whether the disk is full or the image is damaged.",
+)
+DEVICE_IN_USE = Error("virt.device_in_use", 409, "Device {device} of guest {server_id} is in use.")
+DETACH_REFUSED = Error(
+    "virt.detach_refused",
+    409,
+    "Guest {server_id} did not let go of {device} within {timeout} s.",
+    "Unmount it in the guest and ask again.",
+)
+SPEC_UNSUPPORTED = Error("virt.spec_unsupported", 400, "This hypervisor can't give a guest {what}.")
+HYPERVISOR_REFUSED = Error(
+    "virt.hypervisor_refused", 500, "The hypervisor refused to {action}: {reason}", "Its log on the host says more."
+)
+HYPERVISOR_DOWN = Error(
+    "virt.hypervisor_down",
+    503,
+    "The hypervisor at {uri} does not answer: {reason}",
+    "Start libvirtd; running guests are not touched by its absence.",
+)

@@ -1,0 +1,366 @@
+"""The simulated hypervisor: guests that are rows.
+
+A peer of the libvirt driver, with the same promises and refusals.  Its guests live in an SQLite file of
+their own, shared by all simulated hosts of a process, so that they outlive a `kill -9` of that process as
+real ones do (nothing is synced: they don't outlive a power failure, as real ones don't).
+
+    world = SimWorld(Path("guests.db"))
+    driver = world.host("sim-1", vcpus=8, memory_mb=16384, disk_gb=200)
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nephele.compute.virt.driver import (
+    BlankDisk,
+    Disk,
+    FileDisk,
+    Guest,
+    GuestSpec,
+    HostInventory,
+    ImageDisk,
+    Nic,
+    PowerChange,
+    PowerState,
+)
+from nephele.compute.virt.errors import (
+    BASE_MISSING,
+    DEVICE_IN_USE,
+    DISK_MISSING,
+    DOMAIN_NAME_TAKEN,
+    GUEST_NOT_FOUND,
+    GUEST_NOT_RUNNING,
+)
+from nephele.kernel.clock import Clock, SystemClock, iso
+
+Fault = Callable[[str, str], None]
+"""Called with a method's name and the server's id before the method works; may raise."""
+
+TRAITS = (
+    "COMPUTE_DEVICE_TAGGING",
+    "COMPUTE_IMAGE_TYPE_QCOW2",
+    "COMPUTE_IMAGE_TYPE_RAW",
+    "COMPUTE_NET_ATTACH_INTERFACE",
+    "COMPUTE_NET_ATTACH_INTERFACE_WITH_TAG",
+    "COMPUTE_NET_VIF_MODEL_E1000",
+    "COMPUTE_NET_VIF_MODEL_VIRTIO",
+    "COMPUTE_NODE",
+    "COMPUTE_STORAGE_BUS_IDE",
+    "COMPUTE_STORAGE_BUS_SCSI",
+    "COMPUTE_STORAGE_BUS_VIRTIO",
+    "COMPUTE_VOLUME_ATTACH_WITH_TAG",
+    "HW_CPU_X86_SSE2",
+)
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS guests (
+    host TEXT NOT NULL,
+    server_id TEXT NOT NULL,
+    domain_name TEXT NOT NULL,
+    power_state INTEGER NOT NULL,
+    spec BLOB NOT NULL,
+    console TEXT NOT NULL,
+    PRIMARY KEY (host, server_id),
+    UNIQUE (host, domain_name)
+) WITHOUT ROWID
+"""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(GuestSpec).decode
+
+
+class SimWorld:
+    """The file that all simulated hosts of a process keep their guests in."""
+
+    def __init__(self, path: Path, *, clock: Clock | None = None) -> None:
+        self.clock: Clock = clock or SystemClock()
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, cached_statements=64)
+        self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; {_SCHEMA}")
+
+    def host(
+        self,
+        name: str,
+        *,
+        vcpus: int = 8,
+        memory_mb: int = 32768,
+        disk_gb: int = 500,
+        delays: Mapping[str, float] | None = None,
+        fault: Fault | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> "SimDriver":
+        """The hypervisor of the simulated host `name`; `delays` are seconds by method name."""
+        inventory = HostInventory(
+            hypervisor_type="sim",
+            hypervisor_version=1000,
+            vcpus=vcpus,
+            memory_mb=memory_mb,
+            disk_gb=disk_gb,
+            cpu_arch="x86_64",
+            cpu_model="sim64",
+            cpu_vendor="Nephele",
+            cpu_features=("sse2",),
+            traits=TRAITS,
+            supported=(("x86_64", "sim", "hvm"), ("x86_64", "qemu", "hvm")),
+            virt_type="sim",
+        )
+        return SimDriver(self, name, inventory, delays or {}, fault, sleep)
+
+    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run one statement, atomically, and give its rows."""
+        with self._lock:
+            return self._db.execute(sql, values).fetchall()
+
+    def close(self) -> None:
+        """Let go of the file; the guests stay in it."""
+        with self._lock:
+            self._db.close()
+
+
+class SimDriver:
+    """The hypervisor of one simulated host."""
+
+    def __init__(
+        self,
+        world: SimWorld,
+        host: str,
+        inventory: HostInventory,
+        delays: Mapping[str, float],
+        fault: Fault | None,
+        sleep: Callable[[float], None],
+    ) -> None:
+        self.host = host
+        self.delays = delays
+        self.fault = fault
+        self._world = world
+        self._inventory = inventory
+        self._sleep = sleep
+        self._listeners: list[Callable[[PowerChange], None]] = []
+
+    def inventory(self) -> HostInventory:
+        return self._inventory
+
+    def guests(self) -> list[Guest]:
+        self._enter("guests")
+        rows = self._world.query("SELECT server_id, domain_name, power_state FROM guests WHERE host = ?", self.host)
+        return [Guest(server_id=i, domain_name=name, power_state=PowerState(state)) for i, name, state in rows]
+
+    def power_state(self, server_id: str) -> PowerState:
+        self._enter("power_state", server_id)
+        return self._state(server_id)
+
+    def spawn(self, spec: GuestSpec) -> None:
+        self._enter("spawn", spec.server_id)
+        state = self._state(spec.server_id)
+        if state is PowerState.NOSTATE:
+            _check_disks(spec)
+            try:
+                self._world.query(
+                    "INSERT INTO guests VALUES (?, ?, ?, ?, ?, ?)",
+                    *(self.host, spec.server_id, spec.domain_name, PowerState.RUNNING),
+                    *(_kept(spec), f"{self._described(spec)}{self._now()} started\n"),
+                )
+            except sqlite3.IntegrityError:
+                raise DOMAIN_NAME_TAKEN(domain_name=spec.domain_name) from None
+            self._tell(spec.server_id, PowerState.RUNNING)
+        elif state is not PowerState.RUNNING:
+            self._move(spec.server_id, PowerState.RUNNING, "started")
+
+    def destroy(self, server_id: str) -> None:
+        self._enter("destroy", server_id)
+        gone = self._world.query(
+            "DELETE FROM guests WHERE host = ? AND server_id = ? RETURNING power_state", self.host, server_id
+        )
+        if gone and gone[0][0] in (PowerState.RUNNING, PowerState.PAUSED):
+            self._tell(server_id, PowerState.SHUTDOWN)
+
+    def start(self, spec: GuestSpec) -> None:
+        self._enter("start", spec.server_id)
+        if self._known(spec.server_id) in (PowerState.RUNNING, PowerState.PAUSED):
+            return
+        _check_disks(spec)
+        self._keep(spec)
+        self._move(spec.server_id, PowerState.RUNNING, "started")
+
+    def stop(self, server_id: str, timeout: int) -> None:
+        self._enter("stop", server_id)
+        state = self._known(server_id)
+        if state in (PowerState.RUNNING, PowerState.PAUSED):
+            soft = timeout and state is PowerState.RUNNING
+            self._move(server_id, PowerState.SHUTDOWN, "shut down by its system" if soft else "plug pulled")
+
+    def reboot(self, spec: GuestSpec, *, hard: bool, timeout: int) -> None:
+        self._enter("reboot", spec.server_id)
+        state = self._known(spec.server_id)
+        _check_disks(spec)
+        hard = hard or state is not PowerState.RUNNING
+        if hard:
+            self._keep(spec)
+        self._move(spec.server_id, PowerState.RUNNING, "reset and started" if hard else "restarted by its system")
+
+    def pause(self, server_id: str) -> None:
+        self._enter("pause", server_id)
+        if self._running(server_id) is PowerState.RUNNING:
+            self._move(server_id, PowerState.PAUSED, "paused")
+
+    def unpause(self, server_id: str) -> None:
+        self._enter("unpause", server_id)
+        if self._running(server_id) is PowerState.PAUSED:
+            self._move(server_id, PowerState.RUNNING, "unpaused")
+
+    def attach_disk(self, server_id: str, disk: Disk) -> None:
+        self._enter("attach_disk", server_id)
+        spec = self.spec(server_id)
+        same = [d for d in spec.disks if d.device_name == disk.device_name]
+        if same and (same[0].volume_id, same[0].source) != (disk.volume_id, disk.source):
+            raise DEVICE_IN_USE(device=disk.device_name, server_id=server_id)
+        if not same:
+            _check_disk(server_id, disk)
+            self._keep(msgspec.structs.replace(spec, disks=(*spec.disks, disk)), f"attached {_disk_line(disk)}")
+
+    def detach_disk(self, server_id: str, disk: Disk, timeout: int) -> None:
+        self._enter("detach_disk", server_id)
+        spec = self.spec(server_id)
+        left = tuple(d for d in spec.disks if (d.device_name, d.volume_id) != (disk.device_name, disk.volume_id))
+        if left != spec.disks:
+            self._keep(msgspec.structs.replace(spec, disks=left), f"detached {disk.device_name}")
+
+    def attach_nic(self, server_id: str, nic: Nic) -> None:
+        self._enter("attach_nic", server_id)
+        spec = self.spec(server_id)
+        if all(n.mac != nic.mac for n in spec.nics):
+            self._keep(msgspec.structs.replace(spec, nics=(*spec.nics, nic)), f"attached {_nic_line(nic)}")
+
+    def detach_nic(self, server_id: str, nic: Nic, timeout: int) -> None:
+        self._enter("detach_nic", server_id)
+        spec = self.spec(server_id)
+        left = tuple(n for n in spec.nics if n.mac != nic.mac)
+        if left != spec.nics:
+            self._keep(msgspec.structs.replace(spec, nics=left), f"detached {nic.mac}")
+
+    def console_output(self, server_id: str, max_bytes: int) -> bytes:
+        self._enter("console_output", server_id)
+        text: str = self._column("console", server_id)
+        return text.encode()[-max_bytes:] if max_bytes > 0 else b""
+
+    def on_power_change(self, listener: Callable[[PowerChange], None]) -> None:
+        """As the protocol says; `listener` is called in the thread whose call changed the guest."""
+        self._listeners.append(listener)
+
+    def close(self) -> None:
+        self._listeners.clear()
+
+    def spec(self, server_id: str) -> GuestSpec:
+        """How the guest is defined now, without the contents of its config drive; raises GUEST_NOT_FOUND."""
+        return _decode(self._column("spec", server_id))
+
+    def act(self, server_id: str, state: PowerState, what: str) -> None:
+        """Let the guest do something by itself, such as shutting down; `what` shows in its console."""
+        self._known(server_id)
+        self._move(server_id, state, what)
+
+    def _enter(self, method: str, server_id: str = "") -> None:
+        if self.fault is not None:
+            self.fault(method, server_id)
+        if delay := self.delays.get(method):
+            self._sleep(delay)
+
+    def _column(self, column: str, server_id: str) -> Any:
+        sql = f"SELECT {column} FROM guests WHERE host = ? AND server_id = ?"  # noqa: S608 - a name of ours
+        rows = self._world.query(sql, self.host, server_id)
+        if not rows:
+            raise GUEST_NOT_FOUND(server_id=server_id)
+        return rows[0][0]
+
+    def _state(self, server_id: str) -> PowerState:
+        rows = self._world.query(
+            "SELECT power_state FROM guests WHERE host = ? AND server_id = ?", self.host, server_id
+        )
+        return PowerState(rows[0][0]) if rows else PowerState.NOSTATE
+
+    def _known(self, server_id: str) -> PowerState:
+        state = self._state(server_id)
+        if state is PowerState.NOSTATE:
+            raise GUEST_NOT_FOUND(server_id=server_id)
+        return state
+
+    def _running(self, server_id: str) -> PowerState:
+        state = self._known(server_id)
+        if state not in (PowerState.RUNNING, PowerState.PAUSED):
+            raise GUEST_NOT_RUNNING(server_id=server_id, power_state=state.name.lower())
+        return state
+
+    def _move(self, server_id: str, state: PowerState, what: str) -> None:
+        self._world.query(
+            "UPDATE guests SET power_state = ?, console = console || ? WHERE host = ? AND server_id = ?",
+            *(state, f"{self._now()} {what}\n", self.host, server_id),
+        )
+        self._tell(server_id, state)
+
+    def _keep(self, spec: GuestSpec, what: str = "") -> None:
+        self._world.query(
+            "UPDATE guests SET spec = ?, console = console || ? WHERE host = ? AND server_id = ?",
+            *(_kept(spec), f"{self._now()} {what}\n" if what else "", self.host, spec.server_id),
+        )
+
+    def _tell(self, server_id: str, state: PowerState) -> None:
+        if self._listeners:
+            change = PowerChange(server_id=server_id, power_state=state, at=self._world.clock.now())
+            for listener in self._listeners:
+                listener(change)
+
+    def _now(self) -> str:
+        return iso(self._world.clock.now())
+
+    def _described(self, spec: GuestSpec) -> str:
+        now = self._now()
+        return "".join(
+            f"{now} {line}\n"
+            for line in (
+                f"simulated guest {spec.domain_name} on {self.host}: {spec.vcpus} vcpus, {spec.memory_mb} MB memory",
+                *(_disk_line(disk) for disk in spec.disks),
+                *(_nic_line(nic) for nic in spec.nics),
+                *((f"config drive with {len(spec.config_drive)} files",) if spec.config_drive is not None else ()),
+            )
+        )
+
+
+def _kept(spec: GuestSpec) -> bytes:
+    """A spec as it is stored: without the config drive, which may be large and is given anew at each start."""
+    return _encode(spec if spec.config_drive is None else msgspec.structs.replace(spec, config_drive={}))
+
+
+def _check_disks(spec: GuestSpec) -> None:
+    for disk in spec.disks:
+        _check_disk(spec.server_id, disk)
+
+
+def _check_disk(server_id: str, disk: Disk) -> None:
+    """Refuse what a real hypervisor could not open."""
+    source = disk.source
+    if isinstance(source, ImageDisk):
+        if not Path(source.base).exists():
+            raise BASE_MISSING(path=source.base)
+    elif isinstance(source, FileDisk) and not Path(source.path).exists():
+        raise DISK_MISSING(path=source.path, server_id=server_id)
+
+
+def _disk_line(disk: Disk) -> str:
+    source = disk.source
+    if isinstance(source, ImageDisk):
+        what = f"{source.size_gb} GB over {Path(source.base).name}"
+    elif isinstance(source, BlankDisk):
+        what = f"{source.size_mb} MB {source.kind}"
+    else:
+        what = f"volume {disk.volume_id}"
+    return f"{disk.device_name} ({disk.bus}): {what}"
+
+
+def _nic_line(nic: Nic) -> str:
+    return f"nic {nic.mac} ({nic.model}) as {nic.tap} in {nic.bridge}, mtu {nic.mtu}"

@@ -1,0 +1,70 @@
+"""What a contract test gets: a driver, files to make guests of, and a record of the power changes told."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nephele.compute.virt.driver import Disk, DiskFormat, Driver, FileDisk, GuestSpec, ImageDisk, Nic, PowerState
+
+SERVER = "11111111-2222-4333-8444-555555555555"
+OTHER = "99999999-2222-4333-8444-555555555555"
+VOLUME = "77777777-aaaa-4bbb-8ccc-dddddddddddd"
+
+
+class Rig:
+    """A host to test on; `open_driver` gives a new driver for the same host."""
+
+    def __init__(self, open_driver: Callable[[], Driver], base: Path, volume: Path, bridge: str = "br-test") -> None:
+        self.open_driver = open_driver
+        self.base = base
+        self.bridge = bridge
+        self.told: list[tuple[str, PowerState]] = []
+        self.driver = self.open()
+        self.volume = Disk(
+            device_name="/dev/vdb", source=FileDisk(path=str(volume), format=DiskFormat.RAW), volume_id=VOLUME
+        )
+
+    def open(self) -> Driver:
+        """Another driver for the same host, such as a restarted process would open."""
+        driver = self.open_driver()
+        driver.on_power_change(lambda change: self.told.append((change.server_id, change.power_state)))
+        return driver
+
+    def spec(self, server_id: str = SERVER, **changes: Any) -> GuestSpec:
+        """A small guest with one disk over the base image."""
+        fields: dict[str, Any] = {
+            "server_id": server_id,
+            "name": "web",
+            "domain_name": f"instance-{server_id[:8]}",
+            "project_id": "p",
+            "user_id": "u",
+            "flavor_name": "m1.nano",
+            "vcpus": 1,
+            "memory_mb": 64,
+            "disks": (self.root(),),
+            "nics": (),
+        }
+        return GuestSpec(**fields | changes)
+
+    def root(self, base: Path | None = None) -> Disk:
+        """A root disk."""
+        source = ImageDisk(base=str(base or self.base), base_format=DiskFormat.RAW, size_gb=1)
+        return Disk(device_name="/dev/vda", source=source, boot_index=0)
+
+    def nic(self, number: int = 1) -> Nic:
+        """A network interface in the rig's bridge."""
+        return Nic(
+            port_id=f"0000000{number}-0000-4000-8000-000000000000",
+            mac=f"fa:16:3e:00:00:0{number}",
+            bridge=self.bridge,
+            tap=f"tap-test{number}",
+            mtu=1450,
+        )
+
+    def wait_told(self, server_id: str, state: PowerState, within: float = 5) -> None:
+        """Wait until `state` was told of the guest."""
+        end = time.monotonic() + within
+        while (server_id, state) not in self.told:
+            assert time.monotonic() < end, f"{state!r} of {server_id} was not told, only {self.told}"
+            time.sleep(0.01)

@@ -1,0 +1,172 @@
+"""What every hypervisor driver keeps, whichever it is."""
+
+from pathlib import Path
+
+import pytest
+from tests.contracts.rig import OTHER, SERVER, Rig
+
+from nephele.compute.virt.driver import PowerState
+from nephele.compute.virt.errors import BASE_MISSING, DEVICE_IN_USE, GUEST_NOT_FOUND, GUEST_NOT_RUNNING
+from nephele.kernel.errors import Error, Refused
+
+
+def refused(refusal: pytest.ExceptionInfo[Refused]) -> Error:
+    assert refusal.value.message
+    return refusal.value.error
+
+
+def test_inventory_says_what_the_host_has(rig: Rig) -> None:
+    has = rig.driver.inventory()
+    assert has.vcpus > 0
+    assert has.memory_mb > 0
+    assert has.disk_gb > 0
+    assert has.cpu_arch == "x86_64"
+    assert "COMPUTE_NODE" in has.traits
+    assert any(vm_mode == "hvm" for _, _, vm_mode in has.supported)
+
+
+def test_a_guest_lives_and_goes(rig: Rig) -> None:
+    assert rig.driver.power_state(SERVER) is PowerState.NOSTATE
+    rig.driver.spawn(rig.spec())
+    assert rig.driver.power_state(SERVER) is PowerState.RUNNING
+    [guest] = rig.driver.guests()
+    assert (guest.server_id, guest.domain_name, guest.power_state) == (
+        SERVER,
+        rig.spec().domain_name,
+        PowerState.RUNNING,
+    )
+    rig.driver.destroy(SERVER)
+    assert rig.driver.power_state(SERVER) is PowerState.NOSTATE
+    assert rig.driver.guests() == []
+
+
+def test_each_thing_asked_twice_is_done_once(rig: Rig) -> None:
+    spec = rig.spec(disks=(rig.root(),), nics=(rig.nic(1),))
+    for _ in range(2):
+        rig.driver.spawn(spec)
+    for _ in range(2):
+        rig.driver.attach_disk(SERVER, rig.volume)
+    for _ in range(2):
+        rig.driver.attach_nic(SERVER, rig.nic(2))
+    for _ in range(2):
+        rig.driver.pause(SERVER)
+        assert rig.driver.power_state(SERVER) is PowerState.PAUSED
+    for _ in range(2):
+        rig.driver.unpause(SERVER)
+        assert rig.driver.power_state(SERVER) is PowerState.RUNNING
+    for _ in range(2):
+        rig.driver.stop(SERVER, 0)
+        assert rig.driver.power_state(SERVER) is PowerState.SHUTDOWN
+    for _ in range(2):
+        rig.driver.detach_disk(SERVER, rig.volume, 1)
+    for _ in range(2):
+        rig.driver.detach_nic(SERVER, rig.nic(2), 1)
+    for _ in range(2):
+        rig.driver.start(spec)
+        assert rig.driver.power_state(SERVER) is PowerState.RUNNING
+    assert len(rig.driver.guests()) == 1
+    for _ in range(2):
+        rig.driver.destroy(SERVER)
+
+
+def test_spawn_of_a_guest_that_is_off_starts_it(rig: Rig) -> None:
+    rig.driver.spawn(rig.spec())
+    rig.driver.stop(SERVER, 0)
+    rig.driver.spawn(rig.spec())
+    assert rig.driver.power_state(SERVER) is PowerState.RUNNING
+
+
+def test_what_needs_a_guest_refuses_an_unknown_one(rig: Rig) -> None:
+    driver, spec = rig.driver, rig.spec()
+    for ask in (
+        lambda: driver.start(spec),
+        lambda: driver.stop(SERVER, 0),
+        lambda: driver.reboot(spec, hard=True, timeout=0),
+        lambda: driver.reboot(spec, hard=False, timeout=1),
+        lambda: driver.pause(SERVER),
+        lambda: driver.unpause(SERVER),
+        lambda: driver.attach_disk(SERVER, rig.volume),
+        lambda: driver.detach_disk(SERVER, rig.volume, 1),
+        lambda: driver.attach_nic(SERVER, rig.nic()),
+        lambda: driver.detach_nic(SERVER, rig.nic(), 1),
+        lambda: driver.console_output(SERVER, 100),
+    ):
+        with pytest.raises(Refused) as refusal:
+            ask()
+        assert refused(refusal) is GUEST_NOT_FOUND
+    driver.destroy(SERVER)
+
+
+def test_a_missing_base_image_is_refused_and_nothing_stays(rig: Rig) -> None:
+    with pytest.raises(Refused) as refusal:
+        rig.driver.spawn(rig.spec(disks=(rig.root(Path("/nowhere/base.raw")),)))
+    assert refused(refusal) is BASE_MISSING
+    assert rig.driver.guests() == []
+    rig.driver.spawn(rig.spec())
+    assert rig.driver.power_state(SERVER) is PowerState.RUNNING
+
+
+def test_a_guest_that_is_off_can_not_be_paused(rig: Rig) -> None:
+    rig.driver.spawn(rig.spec())
+    rig.driver.stop(SERVER, 0)
+    for ask in (rig.driver.pause, rig.driver.unpause):
+        with pytest.raises(Refused) as refusal:
+            ask(SERVER)
+        assert refused(refusal) is GUEST_NOT_RUNNING
+
+
+@pytest.mark.parametrize("before", ["running", "paused", "off"])
+def test_a_hard_reboot_runs_whatever_was_before(rig: Rig, before: str) -> None:
+    rig.driver.spawn(rig.spec())
+    if before == "paused":
+        rig.driver.pause(SERVER)
+    elif before == "off":
+        rig.driver.stop(SERVER, 0)
+    rig.driver.reboot(rig.spec(nics=(rig.nic(),)), hard=True, timeout=0)
+    assert rig.driver.power_state(SERVER) is PowerState.RUNNING
+
+
+def test_a_paused_guest_can_be_stopped(rig: Rig) -> None:
+    rig.driver.spawn(rig.spec())
+    rig.driver.pause(SERVER)
+    rig.driver.stop(SERVER, 1)
+    assert rig.driver.power_state(SERVER) is PowerState.SHUTDOWN
+
+
+def test_one_device_name_holds_one_disk(rig: Rig) -> None:
+    rig.driver.spawn(rig.spec())
+    rig.driver.attach_disk(SERVER, rig.volume)
+    other = rig.root()
+    with pytest.raises(Refused) as refusal:
+        rig.driver.attach_disk(
+            SERVER, type(other)(device_name="/dev/vdb", source=other.source, volume_id="another-volume")
+        )
+    assert refused(refusal) is DEVICE_IN_USE
+
+
+def test_guests_outlive_their_driver(rig: Rig) -> None:
+    rig.driver.spawn(rig.spec())
+    rig.driver.spawn(rig.spec(OTHER))
+    rig.driver.stop(OTHER, 0)
+    rig.driver.close()
+    rig.driver = rig.open()
+    states = {guest.server_id: guest.power_state for guest in rig.driver.guests()}
+    assert states == {SERVER: PowerState.RUNNING, OTHER: PowerState.SHUTDOWN}
+
+
+def test_power_changes_are_told(rig: Rig) -> None:
+    rig.driver.spawn(rig.spec())
+    rig.wait_told(SERVER, PowerState.RUNNING)
+    rig.driver.pause(SERVER)
+    rig.wait_told(SERVER, PowerState.PAUSED)
+    rig.told.clear()
+    rig.driver.unpause(SERVER)
+    rig.wait_told(SERVER, PowerState.RUNNING)
+    rig.driver.stop(SERVER, 0)
+    rig.wait_told(SERVER, PowerState.SHUTDOWN)
+
+
+def test_the_console_s_end_is_given(rig: Rig) -> None:
+    rig.driver.spawn(rig.spec())
+    assert len(rig.driver.console_output(SERVER, 10)) <= 10
+    assert rig.driver.console_output(SERVER, 0) == b""

@@ -1,0 +1,419 @@
+"""Runs operations: leases their rows, drives their steps, resumes and undoes."""
+
+import logging
+import threading
+import traceback
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Struct
+
+from nephele.kernel.bus import Bus, Method
+from nephele.kernel.clock import Clock, seconds
+from nephele.kernel.context import Context
+from nephele.kernel.errors import Refused
+from nephele.kernel.ids import Ids
+from nephele.kernel.operations import (
+    BROKEN,
+    INTERRUPTED,
+    OPEN,
+    OVERDUE,
+    Failure,
+    Keep,
+    Operation,
+    State,
+    Step,
+    Work,
+    operations,
+)
+from nephele.kernel.store import Store
+from nephele.kernel.trace import Span, store_spans
+
+log = logging.getLogger(__name__)
+LEASE = seconds(30)
+QUEUED = seconds(5)
+"""An operation that nobody took for so long is called again."""
+UNDO_PAUSES = (0.2, 1, 5, 15, 30)
+"""Seconds to wait before an undo that failed is tried again; after the last it is left for `nephele reap`."""
+
+
+class Run(Struct, frozen=True):
+    """Wakes an engine for one operation."""
+
+    operation_id: str
+
+
+RUN = Method("conductor.run", Run, type(None))
+
+
+class LostLeaseError(Exception):
+    """Another engine took the operation over: stop at once."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    operation: Operation[Any]
+    parts: object
+
+
+class Engine:
+    """One conductor.
+
+    Args:
+        store: where the rows are.
+        bus: wakes it.
+        clock: time.
+        ids: names its leases and operations.
+        threads: how many operations run at once.
+        alone: no other engine works on this store, so that what was left running when it starts is taken at once.
+    """
+
+    def __init__(
+        self, store: Store, bus: Bus, clock: Clock, ids: Ids, *, threads: int = 32, alone: bool = True
+    ) -> None:
+        self.store, self.bus, self.clock, self.ids = store, bus, clock, ids
+        self.owner = ids.hex()
+        self.alone = alone
+        self._known: dict[str, _Known] = {}
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="operation")
+        self._rescue_pool = ThreadPoolExecutor(4, thread_name_prefix="overdue")
+        self._mine: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._ticker = threading.Thread(target=self._tick_for_ever, name="conductor", daemon=True)
+
+    def register(self, operation: Operation[Any], parts: object) -> None:
+        """Make a kind of operation known; `parts` is what its steps get as first argument."""
+        self._known[operation.kind] = _Known(operation, parts)
+
+    def start(self) -> None:
+        """Take work from now on, first of all what was left unfinished."""
+        self.bus.serve(RUN, lambda run: self._run(run.operation_id), pool=self._pool)
+        self._recover(everything=self.alone)
+        self._ticker.start()
+
+    def stop(self) -> None:
+        """Stop at the next step's end; what is unfinished is resumed by the next start."""
+        self._stopping.set()
+        for pool in (self._pool, self._rescue_pool):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    # -- accepting ---------------------------------------------------------------------------------------------
+
+    def begin(
+        self, kind: str, data: Struct, context: Context, subject: str, *, after: str = "", spans: tuple[Span, ...] = ()
+    ) -> str:
+        """Inside a `write()`: accept an operation; it starts once the transaction has committed.
+
+        Args:
+            kind: a registered kind.
+            data: its input.
+            context: the caller; the token is not stored.
+            subject: id of the thing that it changes.
+            after: an operation that must be over before this one starts.
+            spans: what was already done for it.
+
+        Returns:
+            the operation's id.
+        """
+        operation = self._known[kind].operation
+        now = self.clock.now()
+        id = self.ids.uuid()
+        row = {
+            "id": id,
+            "kind": kind,
+            "subject": subject,
+            "request_id": context.request_id,
+            "project_id": context.project_id,
+            "user_id": context.user_id,
+            "context": msgspec.structs.replace(context, token=""),
+            "state": State.PENDING,
+            "data": data,
+            "after": after,
+            "deadline": now + seconds(operation.within),
+            "created_at": now,
+            "updated_at": now,
+        }
+        with self.store.write() as db:
+            db.execute(operations.insert(), row)
+            store_spans(db, id, list(spans))
+        if not after:
+            self.store.after_commit(lambda: self.bus.cast(RUN, Run(id)))
+        return id
+
+    def interrupt(self, subject: str, by: str) -> str:
+        """Inside a `write()`: tell what runs on the subject to stop and be undone.
+
+        Returns:
+            the id of the operation that must be over first, empty where nothing runs.
+        """
+        with self.store.write() as db:
+            mine = sa.and_(operations.c.subject == subject, operations.c.state.in_(OPEN))
+            running = list(
+                db.execute(sa.select(operations.c.id).where(mine).order_by(operations.c.created_at)).scalars()
+            )
+            if running:
+                db.execute(operations.update().where(mine).values(interrupted_by=by))
+        return running[-1] if running else ""
+
+    def running(self, subject: str) -> list[str]:
+        """The kinds of the operations that are under way on the subject."""
+        with self.store.read() as db:
+            mine = sa.and_(operations.c.subject == subject, operations.c.state.in_(OPEN))
+            return list(db.execute(sa.select(operations.c.kind).where(mine)).scalars())
+
+    # -- driving -----------------------------------------------------------------------------------------------
+
+    def _run(self, id: str) -> None:
+        """Drive one operation to its end, unless another thread or engine does."""
+        with self._hold(id) as first:
+            row = self._lease(id) if first and not self._stopping.is_set() else None
+            if row is not None:
+                self._drive(row)
+
+    @contextmanager
+    def _hold(self, id: str) -> Iterator[bool]:
+        """Keep the lease of an operation renewed meanwhile; false where another thread holds it already."""
+        with self._lock:
+            first = not self._mine[id]
+            self._mine[id] += 1
+        try:
+            yield first
+        except LostLeaseError:
+            log.warning("operation %s was taken over by another conductor", id)
+        finally:
+            with self._lock:
+                self._mine[id] -= 1
+                if not self._mine[id]:
+                    del self._mine[id]
+
+    def _lease(self, id: str) -> sa.Row[Any] | None:
+        """Take the row; None where it is over, waits for another, or someone else has it."""
+        c = operations.c
+        now = self.clock.now()
+        free = sa.or_(c.owner.in_(("", self.owner)), c.lease_until < now, sa.true() if self.alone else sa.false())
+        waits_for = operations.alias()
+        is_first = ~sa.exists().where(waits_for.c.id == c.after, waits_for.c.state.in_(OPEN))
+        take = (
+            operations.update()
+            .where(c.id == id, c.state.in_(OPEN), free, is_first)
+            .values(owner=self.owner, epoch=c.epoch + 1, lease_until=now + LEASE)
+            .returning(*c)
+        )
+        with self.store.write() as db:
+            return db.execute(take).one_or_none()
+
+    def _drive(self, row: sa.Row[Any]) -> None:
+        known = self._known[row.kind]
+        run = _Drive(self, known, row)
+        run.forward(row.step) if row.state != State.UNDOING else run.backward(row.step, row.failure)
+        self._wake_followers(row.id)
+
+    def _wake_followers(self, id: str) -> None:
+        with self.store.read() as db:
+            over = db.execute(sa.select(operations.c.state).where(operations.c.id == id)).scalar_one() not in OPEN
+            c = operations.c
+            waiting = db.execute(sa.select(c.id).where(c.after == id, c.state == State.PENDING)).scalars().all()
+        for follower in waiting if over else ():
+            self.bus.cast(RUN, Run(follower))
+
+    # -- looking after -----------------------------------------------------------------------------------------
+
+    def _recover(self, *, everything: bool = False) -> None:
+        """Wake what nobody drives: lapsed leases, lost messages, what an earlier process left."""
+        c = operations.c
+        now = self.clock.now()
+        idle = sa.true() if everything else sa.and_(c.lease_until < now, c.created_at < now - QUEUED)
+        with self.store.read() as db:
+            found = db.execute(sa.select(c.id).where(c.state.in_(OPEN), idle)).scalars().all()
+        with self._lock:
+            unknown = [id for id in found if id not in self._mine]
+        for id in unknown:
+            self.bus.cast(RUN, Run(id))
+
+    def tick(self) -> None:
+        """Renew the leases, take over what lapsed, and fail what is overdue; called every few seconds."""
+        now = self.clock.now()
+        c = operations.c
+        with self._lock:
+            mine = list(self._mine)
+        with self.store.write() as db:
+            if mine:
+                db.execute(
+                    operations.update().where(c.id.in_(mine), c.owner == self.owner).values(lease_until=now + LEASE)
+                )
+            late = sa.and_(c.state.in_((State.PENDING, State.RUNNING)), c.deadline < now)
+            overdue = db.execute(sa.select(c.id).where(late)).scalars().all()
+        for id in overdue:
+            self._rescue_pool.submit(self._give_up, id)
+        self._recover()
+
+    def _give_up(self, id: str) -> None:
+        """Undo an overdue operation, whoever still waits in one of its steps."""
+        with self._hold(id):
+            row = self._lease_overdue(id)
+            if row is None:
+                return
+            known = self._known[row.kind]
+            step = known.operation.steps[row.step].name
+            refused = OVERDUE(kind=row.kind, within=known.operation.within, step=step)
+            _Drive(self, known, row).backward(row.step, _failure(refused, step))
+            self._wake_followers(id)
+
+    def _lease_overdue(self, id: str) -> sa.Row[Any] | None:
+        c = operations.c
+        now = self.clock.now()
+        take = (
+            operations.update()
+            .where(c.id == id, c.state.in_((State.PENDING, State.RUNNING)), c.deadline < now)
+            .values(owner=self.owner, epoch=c.epoch + 1, lease_until=now + LEASE, state=State.UNDOING)
+            .returning(*c)
+        )
+        with self.store.write() as db:
+            return db.execute(take).one_or_none()
+
+    def _tick_for_ever(self) -> None:
+        while not self._stopping.wait(2):
+            try:
+                self.tick()
+            except Exception:
+                log.exception("the conductor's look around failed; it goes on")
+
+
+class _Drive:
+    """One operation on its way; every write checks that the lease is still ours."""
+
+    def __init__(self, engine: Engine, known: _Known, row: sa.Row[Any]) -> None:
+        self.engine = engine
+        self.operation = known.operation
+        self.parts = known.parts
+        self.epoch: int = row.epoch
+        data = msgspec.json.decode(row.data, type=known.operation.data)
+        self.work: Work[Any] = Work(row.id, row.kind, row.subject, row.context, data, row.deadline)
+
+    def forward(self, place: int) -> None:
+        """Do the steps from `place` on."""
+        steps = self.operation.steps
+        try:
+            self._note(State.RUNNING, place, begins=steps[place])
+            while place < len(steps):
+                self._do(steps[place])
+                place += 1
+                if place < len(steps):
+                    if self.engine._stopping.is_set():
+                        self._note(State.RUNNING, place)
+                        return
+                    self._note(State.RUNNING, place, begins=steps[place])
+            self._finish()
+        except LostLeaseError:
+            raise
+        except Exception as error:
+            failure = _failure(error, self.work.step or steps[min(place, len(steps) - 1)].name, self.work.kind)
+            if failure.status >= 500 and not isinstance(error, Refused):
+                log.exception("%s: %s", self.work.context.request_id, failure.message)
+            self.backward(min(place, len(steps) - 1), failure)
+
+    def _do(self, step: Step) -> None:
+        self.work.step = step.name
+        with self.work.trace.span("conductor", step.name) as span:
+            span.event = step.event
+            step.do(self.parts, self.work)
+            span.result = "Success"
+
+    def backward(self, place: int, failure: Failure) -> None:
+        """Undo the steps from `place` back, then end; or go forward again where the operation wants another try."""
+        again = "" if failure.code in (INTERRUPTED.code, OVERDUE.code) else self._wants_again(failure)
+        first = self.operation.index(again) if again else 0
+        while place >= first:
+            self._note(State.UNDOING, place, failure=failure)
+            undo = self.operation.steps[place].undo
+            if not isinstance(undo, Keep) and not self._undo(place, undo, failure):
+                return
+            place -= 1
+        if again:
+            self.forward(first)
+        else:
+            self._end(failure)
+
+    def _wants_again(self, failure: Failure) -> str:
+        return self.operation.rewind(self.parts, self.work, failure)
+
+    def _undo(self, place: int, undo: Any, failure: Failure) -> bool:
+        """Undo one step, trying again after pauses; False where the process stops meanwhile."""
+        name = self.operation.steps[place].name
+        for pause in (*UNDO_PAUSES, None):
+            try:
+                with self.work.trace.span("conductor", f"undo {name}"):
+                    undo(self.parts, self.work)
+                return True
+            except Exception as error:
+                log.warning(
+                    "%s: undoing %s of %s failed: %s", self.work.context.request_id, name, self.work.kind, error
+                )
+                self._note(State.UNDOING, place, failure=failure)
+                if pause is None:
+                    log.exception("%s: %s is left for `nephele reap`", self.work.context.request_id, name)
+                elif self.engine._stopping.wait(pause):
+                    return False
+        return True
+
+    # -- what is written ---------------------------------------------------------------------------------------
+
+    def _note(self, state: State, place: int, *, begins: Step | None = None, failure: Failure | None = None) -> None:
+        """Store what was done so far and where the operation stands."""
+        with self.engine.store.write() as db:
+            if begins is not None:
+                self._store_spans(db)
+                self.operation.on_step(self.parts, db, self.work, begins)
+            interrupted_by = self._update(db, state=state, step=place, failure=failure)
+            self._store_spans(db)
+        if interrupted_by and state == State.RUNNING:
+            raise INTERRUPTED(kind=self.work.kind, by=interrupted_by)
+
+    def _finish(self) -> None:
+        with self.engine.store.write() as db:
+            self.operation.on_done(self.parts, db, self.work)
+            self._update(db, state=State.DONE, finished_at=self.engine.clock.now())
+            self._store_spans(db)
+
+    def _end(self, failure: Failure) -> None:
+        state = State.INTERRUPTED if failure.code == INTERRUPTED.code else State.FAILED
+        with self.engine.store.write() as db:
+            self.operation.on_failed(self.parts, db, self.work, failure)
+            self._update(db, state=state, finished_at=self.engine.clock.now(), failure=failure)
+            self._store_spans(db)
+
+    def _update(self, db: sa.Connection, **values: Any) -> str:
+        """Write the row if it is still ours; returns who wants to interrupt it."""
+        c = operations.c
+        update = (
+            operations.update()
+            .where(c.id == self.work.id, c.epoch == self.epoch)
+            .values(data=self.work.data, updated_at=self.engine.clock.now(), **values)
+            .returning(c.interrupted_by)
+        )
+        row = db.execute(update).one_or_none()
+        if row is None:
+            raise LostLeaseError
+        return str(row[0])
+
+    def _store_spans(self, db: sa.Connection) -> None:
+        recorded = list(self.work.trace.take())
+        for span in recorded:
+            span.state = span.state or dict(self.work.state)
+        store_spans(db, self.work.id, recorded)
+
+
+def _failure(error: Exception, step: str, kind: str = "") -> Failure:
+    """The record of what went wrong."""
+    if isinstance(error, Refused):
+        return Failure(error.error.code, error.status, error.message, step)
+    broken = BROKEN(kind=kind, step=step, error=f"{type(error).__name__}: {error}")
+    details = "".join(traceback.format_exception(error))
+    return Failure(broken.error.code, broken.status, broken.message, step, details)

@@ -1,1 +1,34 @@
-"""The `nephele` command."""
+"""The `nephele` command: one table of subcommands, each in a module of its own, imported when it runs."""
+
+import argparse
+import importlib
+import sys
+
+from nephele import __version__
+
+COMMANDS = {
+    "up": "start a cloud in the foreground: every API, the conductor, the scheduler and its hosts",
+}
+"""What each subcommand is for; its module in this package has `arguments(parser)` and `run(options) -> int`."""
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    words = sys.argv[1:] if words is None else words
+    parser = argparse.ArgumentParser(prog="nephele", description="A cloud that speaks the OpenStack API.")
+    parser.add_argument("--version", action="version", version=f"nephele {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, purpose in COMMANDS.items():
+        sub = commands.add_parser(name, help=purpose, description=purpose)
+        if words[:1] == [name]:
+            importlib.import_module(f"nephele.cli.{name}").arguments(sub)
+    options = parser.parse_args(words)
+    from nephele.kernel.errors import Refused
+
+    try:
+        return int(importlib.import_module(f"nephele.cli.{options.command}").run(options))
+    except Refused as refused:
+        print(f"nephele: {refused.message}", file=sys.stderr)
+        if refused.error.next_step:
+            print(f"         {refused.error.next_step}", file=sys.stderr)
+        return 1

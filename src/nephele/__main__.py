@@ -1,0 +1,7 @@
+"""`python -m nephele`."""
+
+import sys
+
+from nephele.cli import main
+
+sys.exit(main())

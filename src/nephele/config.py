@@ -1,0 +1,111 @@
+"""What can be set, in one place; the command line and an optional TOML file fill it in."""
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct, field
+
+from nephele.kernel.errors import Error
+
+BAD_SETTINGS = Error("settings.bad", 400, "{file}: {reason}")
+
+
+class SimHost(Struct, frozen=True, forbid_unknown_fields=True):
+    """What each simulated host has."""
+
+    vcpus: int = 32
+    memory_mb: int = 131_072
+    disk_gb: int = 2_000
+
+
+class Quotas(Struct, frozen=True, forbid_unknown_fields=True):
+    """Compute quotas of a project that has none of its own; -1 is no limit.  The defaults are Nova's."""
+
+    instances: int = 10
+    cores: int = 20
+    ram: int = 51_200
+    metadata_items: int = 128
+    key_pairs: int = 100
+    server_groups: int = 10
+    server_group_members: int = 10
+
+
+class SchedulerSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which filters a host must pass, in order, and how much each weigher counts."""
+
+    filters: tuple[str, ...] = ()
+    """Empty: all that the scheduler has on by default."""
+    weights: dict[str, float] = {}
+    cpu_allocation_ratio: float = 4.0
+    ram_allocation_ratio: float = 1.0
+    disk_allocation_ratio: float = 1.0
+
+
+class ProviderNetwork(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a physical network is reached from the host.
+
+    Args:
+        interface: an interface or bridge of the host that carries it; empty: a bridge of its own is made.
+        host_address: the host's own address in it, as CIDR, where the bridge is ours.
+    """
+
+    interface: str = ""
+    host_address: str = ""
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that a cloud can be told."""
+
+    state_dir: Path = Path("nephele-data")
+    listen: str = "127.0.0.1"
+    port: int = 8774
+    public_url: str = ""
+    driver: str = "sim"
+    hosts: int = 1
+    host: str = ""
+    """Name of the hypervisor host; empty: the machine's own (libvirt) or `sim-001` and so on."""
+    libvirt_uri: str = "qemu:///system"
+    virt_type: str = "auto"
+    host_netns: str = ""
+    """The network namespace that is the hypervisor host; empty: this one."""
+    database_url: str = ""
+    """Empty: SQLite in the state directory."""
+    guest_image: Path | None = None
+    sim_host: SimHost = SimHost()
+    quotas: Quotas = Quotas()
+    scheduler: SchedulerSettings = SchedulerSettings()
+    provider_networks: dict[str, ProviderNetwork] = field(
+        default_factory=lambda: {"public": ProviderNetwork(host_address="172.24.4.1/24")}
+    )
+    region: str = "RegionOne"
+    availability_zone: str = "nova"
+
+    @property
+    def store_url(self) -> str:
+        """The SQLAlchemy URL of the database."""
+        return self.database_url or f"sqlite:///{self.state_dir / 'nephele.db'}"
+
+
+def read_settings(file: Path | None, **given: object) -> Settings:
+    """Settings from a TOML file, if there is one, and from what was given besides (which wins).
+
+    Raises BAD_SETTINGS that names what was not understood.
+    """
+    found: dict[str, object] = {}
+    if file is not None:
+        try:
+            found = tomllib.loads(file.read_text())
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise BAD_SETTINGS(file=file, reason=error) from None
+    found |= {name: value for name, value in given.items() if value is not None}
+    try:
+        return msgspec.convert(found, Settings, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        raise BAD_SETTINGS(file=file or "settings", reason=error) from None
+
+
+def _path(kind: type, value: object) -> object:
+    if kind is Path:
+        return Path(str(value))
+    raise TypeError(f"{value!r} is no {kind.__name__}")

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from nephele.kernel.bus import Method
+from nephele.kernel.trace import Span
 
 
 class AskImage(Struct, frozen=True, kw_only=True):
@@ -35,6 +36,7 @@ class ImageAnswer(Struct, frozen=True, kw_only=True):
     min_ram: int
     properties: dict[str, str]
     path: str
+    spans: tuple[Span, ...] = ()
 
 
 ASK_IMAGE = Method("image.ask_image", AskImage, ImageAnswer)

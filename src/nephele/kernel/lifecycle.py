@@ -60,8 +60,8 @@ def moves(
     arrives: str,
     *,
     within: float,
-    activities: Set[str] = frozenset({""}),
+    during: Set[str] = frozenset({""}),
     fails: str = "",
 ) -> Move:
     """A `Move`, in the order in which it reads best as a row."""
-    return Move(command, frozenset(states), frozenset(activities), shows, arrives, fails, within)
+    return Move(command, frozenset(states), frozenset(during), shows, arrives, fails, within)

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from nephele.kernel.bus import Method
+from nephele.kernel.trace import Span
 from nephele.network.wiring import FixedIp
 
 
@@ -52,6 +53,7 @@ class BoundPorts(Struct, frozen=True):
     """A server's ports, in the order they were asked for."""
 
     ports: tuple[BoundPort, ...]
+    spans: tuple[Span, ...] = ()
 
 
 class ReleasePorts(Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from nephele.kernel.bus import Method
+from nephele.kernel.trace import Span
 
 
 class FileConnection(Struct, frozen=True, kw_only=True, tag="file"):
@@ -53,6 +54,7 @@ class ConnectedVolume(Struct, frozen=True, kw_only=True):
     size_gb: int
     bootable: bool
     connection: Connection
+    spans: tuple[Span, ...] = ()
 
 
 class CompleteAttachment(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""nova-compute: what runs on a hypervisor host."""

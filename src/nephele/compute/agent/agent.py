@@ -1,0 +1,248 @@
+"""The compute agent: carries out on its host what the conductor commands.
+
+It touches no database.  What it needs to know it asks over the bus with the token that came with the
+command: the conductor for the server (steps 9 to 11 of a launch), Glance for the image (12, 13),
+Neutron for the ports (14, 15) and Cinder for the volumes (16); then the hypervisor builds the guest (17).
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Protocol, TypeVar
+
+from nephele.compute import messages as m
+from nephele.compute.agent.guests import guest_spec
+from nephele.compute.agent.images import BaseImages
+from nephele.compute.virt.driver import Driver, GuestSpec, PowerChange
+from nephele.image.messages import ASK_IMAGE, AskImage
+from nephele.kernel.bus import Bus
+from nephele.kernel.clock import Clock
+from nephele.kernel.locks import KeyedLocks
+from nephele.kernel.trace import Recorder
+from nephele.network.messages import ALLOCATE_PORTS, RELEASE_PORTS, AllocatePorts, NicRequest, ReleasePorts
+from nephele.volume.messages import CONNECT_VOLUME, ConnectVolume
+
+Order = TypeVar("Order", bound=m.Command)
+Answer = TypeVar("Answer", bound=m.Done)
+SOFT_REBOOT_TIMEOUT = 60
+"""Seconds that a guest has to restart by itself before it is restarted by force."""
+
+
+class NetworkWiring(Protocol):
+    """What the compute agent asks of the network agent on its host."""
+
+    def wire(self, port_ids: tuple[str, ...], timeout: float) -> None:
+        """Return once these ports are wired; raise Refused with the reason why one can't be."""
+        ...
+
+
+class ComputeAgent:
+    """nova-compute on one host.
+
+    Args:
+        host: the host's name, and its queue's.
+        driver: its hypervisor.
+        wiring: the network agent on the same host.
+        images: its cache of base images.
+        bus: where commands come from and questions go.
+        clock: time.
+        address: the host's own address, shown as `host_ip`.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        driver: Driver,
+        wiring: NetworkWiring,
+        images: BaseImages,
+        bus: Bus,
+        clock: Clock,
+        address: str = "127.0.0.1",
+    ) -> None:
+        self.host, self.driver, self.wiring, self.images = host, driver, wiring, images
+        self.bus, self.clock, self.address = bus, clock, address
+        self._locks = KeyedLocks()
+        self._virt_type = ""
+
+    def start(self, pool: Executor) -> None:
+        """Say what the host has and runs, then take commands; `pool` runs them."""
+        self.driver.on_power_change(self._report_power)
+        self.report()
+        for method, handler in (
+            (m.PREPARE, self.prepare),
+            (m.PLUG, self.plug),
+            (m.CONNECT, self.connect),
+            (m.SPAWN, self.spawn),
+            (m.START, self.start_guest),
+            (m.REBOOT, self.reboot),
+            (m.STOP, self.stop),
+            (m.DESTROY, self.destroy),
+            (m.UNPLUG, self.unplug),
+            (m.READ_CONSOLE, self.read_console),
+        ):
+            self.bus.serve(method, self._one_at_a_time(handler), at=self.host, pool=pool)  # type: ignore[arg-type]
+
+    def report(self) -> None:
+        """Tell the conductor what this host has and which guests it runs."""
+        inventory = self.driver.inventory()
+        self._virt_type = inventory.virt_type
+        report = m.HostReport(
+            host=self.host,
+            hostname=self.host,
+            host_ip=self.address,
+            inventory=inventory,
+            guests=tuple(self.driver.guests()),
+        )
+        self.bus.call(m.REPORT_HOST, report)
+
+    # -- the steps of a launch ---------------------------------------------------------------------------------
+
+    def prepare(self, order: m.Prepare) -> m.Prepared:
+        """Steps 8 to 13: take the request, learn what to build, bring its image."""
+        trace = self._trace(order)
+        server = self._ask_server(order, trace)
+        if not server.image_id or all(device.destination == "volume" for device in server.devices):
+            return m.Prepared(spans=trace.take())
+        with trace.span("nova-compute", "asks Glance for the image", 12) as span:
+            ask = AskImage(token=order.token, request_id=order.request_id, image_id=server.image_id)
+            image = self.bus.call(ASK_IMAGE, ask)
+            trace.spans.extend(image.spans)
+            base = self.images.fetch(image, order.token, span)
+            span.detail |= {"image": image.id, "name": image.name}
+        return m.Prepared(base=base, spans=trace.take())
+
+    def plug(self, order: m.Plug) -> m.Plugged:
+        """Steps 14 and 15: have the ports allocated, and wire them."""
+        trace = Recorder(self.host)
+        server = self._server(order)
+        with trace.span("nova-compute", "asks Neutron for the network", 14) as span:
+            ask = AllocatePorts(
+                token=order.token,
+                request_id=order.request_id,
+                server_id=order.server_id,
+                host=self.host,
+                availability_zone=server.availability_zone,
+                hostname=server.hostname,
+                nics=tuple(
+                    NicRequest(network_id=nic.network_id, port_id=nic.port_id, fixed_ip=nic.fixed_ip, tag=nic.tag)
+                    for nic in server.nics
+                ),
+                security_groups=server.security_groups,
+            )
+            answer = self.bus.call(ALLOCATE_PORTS, ask)
+            trace.spans.extend(answer.spans)
+            port_ids = tuple(port.port_id for port in answer.ports)
+            self.wiring.wire(port_ids, 60)
+            span.detail |= {"ports": list(port_ids)}
+        return m.Plugged(ports=answer.ports, spans=trace.take())
+
+    def connect(self, order: m.Connect) -> m.Connected:
+        """Step 16: have the volumes connected to this host."""
+        trace = Recorder(self.host)
+        server = self._server(order)
+        volumes = []
+        with trace.span("nova-compute", "attaches the volumes", 16) as span:
+            for device in server.devices:
+                if device.destination == "volume":
+                    ask = ConnectVolume(
+                        token=order.token,
+                        request_id=order.request_id,
+                        attachment_id=device.attachment_id,
+                        server_id=order.server_id,
+                        host=self.host,
+                        device_name=device.device_name,
+                    )
+                    answer = self.bus.call(CONNECT_VOLUME, ask)
+                    trace.spans.extend(answer.spans)
+                    volumes.append(m.ConnectedDevice(device=device, connection=answer.connection))
+            span.detail |= {"volumes": [volume.device.volume_id for volume in volumes]}
+        return m.Connected(volumes=tuple(volumes), spans=trace.take())
+
+    def spawn(self, order: m.Spawn) -> m.Done:
+        """Step 17: build the guest and start it."""
+        trace = Recorder(self.host)
+        with trace.span("hypervisor", "builds the guest and starts it", 17) as span:
+            spec = self._spec(order)
+            self.driver.spawn(spec)
+            span.detail |= {"domain": spec.domain_name, "hypervisor": self._virt_type}
+        return self._done(order, trace)
+
+    # -- the rest of a guest's life ----------------------------------------------------------------------------
+
+    def start_guest(self, order: m.Start) -> m.Done:
+        """Wire the ports anew and start the guest."""
+        self.wiring.wire(tuple(port.port_id for port in order.ports), 60)
+        self.driver.start(self._spec(order))
+        return self._done(order)
+
+    def reboot(self, order: m.Reboot) -> m.Done:
+        """Restart the guest."""
+        self.wiring.wire(tuple(port.port_id for port in order.ports), 60)
+        self.driver.reboot(self._spec(order), hard=order.hard, timeout=SOFT_REBOOT_TIMEOUT)
+        return self._done(order)
+
+    def stop(self, order: m.Stop) -> m.Done:
+        """Shut the guest down."""
+        self.driver.stop(order.server_id, order.timeout)
+        return self._done(order)
+
+    def destroy(self, order: m.Destroy) -> m.Done:
+        """Remove the guest and all its local traces."""
+        self.driver.destroy(order.server_id)
+        return m.Done()
+
+    def unplug(self, order: m.Unplug) -> m.Done:
+        """Have the server's ports released."""
+        ask = ReleasePorts(token=order.token, request_id=order.request_id, server_id=order.server_id)
+        self.bus.call(RELEASE_PORTS, ask)
+        return m.Done()
+
+    def read_console(self, order: m.ReadConsole) -> m.ConsoleOutput:
+        """The end of the guest's console."""
+        output = self.driver.console_output(order.server_id, 1 << 17)
+        if order.lines:
+            output = b"\n".join(output.rstrip(b"\n").split(b"\n")[-order.lines :]) + b"\n"
+        return m.ConsoleOutput(output=output)
+
+    # -- within ------------------------------------------------------------------------------------------------
+
+    def _trace(self, order: m.Command) -> Recorder:
+        """A recorder that begins with step 8: the command was on its way, and is taken."""
+        trace = Recorder(self.host)
+        with trace.span("message queue", "hands the request to nova-compute", 8) as span:
+            span.started_at = order.sent_at
+            span.detail["host"] = self.host
+        trace.spans[-1].duration_us = max(0, self.clock.now() - order.sent_at)
+        return trace
+
+    def _ask_server(self, order: m.Command, trace: Recorder) -> m.ServerForHost:
+        with trace.span("nova-compute", "asks the conductor for the instance", 9) as span:
+            server = self._server(order)
+            span.detail["server"] = server.id
+        trace.spans.extend(server.spans)
+        with trace.span("nova-compute", "has the instance from the conductor", 11) as span:
+            flavor = server.flavor
+            span.detail |= {"flavor": flavor.name, "vcpus": flavor.vcpus, "ram": flavor.ram, "disk": flavor.disk}
+        return server
+
+    def _server(self, order: m.Command) -> m.ServerForHost:
+        ask = m.AskServer(token=order.token, request_id=order.request_id, host=self.host, server_id=order.server_id)
+        return self.bus.call(m.ASK_SERVER, ask)
+
+    def _spec(self, order: m.Spawn) -> GuestSpec:
+        return guest_spec(self._server(order), order.base, order.ports, order.volumes)
+
+    def _done(self, order: m.Command, trace: Recorder | None = None) -> m.Done:
+        return m.Done(power_state=self.driver.power_state(order.server_id), spans=trace.take() if trace else ())
+
+    def _report_power(self, change: PowerChange) -> None:
+        report = m.PowerReport(host=self.host, server_id=change.server_id, power_state=change.power_state)
+        self.bus.cast(m.REPORT_POWER, report)
+
+    def _one_at_a_time(self, handler: Callable[[Order], Answer]) -> Callable[[Order], Answer]:
+        """Commands for one server never run at the same time: a repeated one waits for the first."""
+
+        def run(order: Order) -> Answer:
+            with self._locks.holding(order.server_id):
+                return handler(order)
+
+        return run

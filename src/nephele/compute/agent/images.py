@@ -1,0 +1,83 @@
+"""The host's cache of base images: each fetched and verified once, shared by all guests that boot from it."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from nephele.compute.errors import IMAGE_CORRUPT
+from nephele.compute.messages import BaseImage
+from nephele.compute.virt.driver import DiskFormat
+from nephele.image.messages import ImageAnswer
+from nephele.kernel.locks import KeyedLocks
+from nephele.kernel.trace import Span
+
+_CHUNK = 1 << 20
+Download = Callable[[str, str], Iterator[bytes]]
+"""From image id and token to the image's bytes."""
+
+
+class BaseImages:
+    """A directory of base images, named by their checksum.
+
+    Args:
+        directory: where they are; on the file system of the guests' disks.
+        host: this host's name, for errors.
+        download: fetches an image whose file this host cannot reach.
+    """
+
+    def __init__(self, directory: Path, host: str, download: Download) -> None:
+        self.directory = directory
+        self.host = host
+        self.download = download
+        self._locks = KeyedLocks()
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def fetch(self, image: ImageAnswer, token: str, span: Span) -> BaseImage:
+        """The image in the cache, brought there first if need be.
+
+        Says in the span's detail whether it was there and how many bytes moved.  Raises IMAGE_CORRUPT.
+        """
+        path = self.directory / (image.os_hash_value[:40] or image.id)
+        with self._locks.holding(path.name):
+            if path.exists():
+                span.detail |= {"cache": "hit", "bytes": 0}
+            else:
+                self._bring(image, token, path, span)
+        disk_format = DiskFormat.QCOW2 if image.disk_format == "qcow2" else DiskFormat.RAW
+        return BaseImage(
+            path=str(path), format=disk_format, size=image.size, virtual_size=image.virtual_size or image.size
+        )
+
+    def _bring(self, image: ImageAnswer, token: str, path: Path, span: Span) -> None:
+        """Link the image's own file where that is possible, or else copy it; verify what arrived."""
+        part = path.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        try:
+            os.link(image.path, part)
+            way, chunks = "link", _read(part)
+        except OSError:
+            way, chunks = "download", self._save(self.download(image.id, token), part)
+        digest = hashlib.new(image.os_hash_algo or "sha512")
+        size = 0
+        for chunk in chunks:
+            digest.update(chunk)
+            size += len(chunk)
+        if image.os_hash_value and digest.hexdigest() != image.os_hash_value:
+            part.unlink()
+            raise IMAGE_CORRUPT(image_id=image.id, host=self.host)
+        part.rename(path)
+        span.detail |= {"cache": "miss", "way": way, "bytes": size, "verified": image.os_hash_algo or "size"}
+
+    @staticmethod
+    def _save(chunks: Iterator[bytes], path: Path) -> Iterator[bytes]:
+        with path.open("wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+                yield chunk
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk

@@ -1,0 +1,69 @@
+"""What Nova refuses, and why."""
+
+from nephele.kernel.errors import Error
+
+SERVER_NOT_FOUND = Error("server.not_found", 404, "Instance {server_id} could not be found.")
+FLAVOR_NOT_FOUND = Error("flavor.not_found", 404, "Flavor {flavor_id} could not be found.")
+BAD_FLAVOR = Error("server.bad_flavor", 400, "Flavor {flavor_id} could not be found.")
+BAD_IMAGE = Error("server.bad_image", 400, "Image {image_id} could not be found.")
+IMAGE_NOT_ACTIVE = Error("server.image_not_active", 400, "Image {image_id} is not active: it is {status}.")
+IMAGE_MISSING = Error(
+    "server.image_missing", 400, "Invalid imageRef provided: name an image, or a bootable volume as block device."
+)
+FLAVOR_RAM_TOO_SMALL = Error(
+    "server.ram_too_small",
+    400,
+    "Flavor's memory is too small for requested image: it has {have} MB, image {image_id} needs {need} MB.",
+)
+FLAVOR_DISK_TOO_SMALL = Error(
+    "server.disk_too_small",
+    400,
+    "Flavor's disk is too small for requested image. Flavor disk is {have} bytes, image is {need} bytes.",
+)
+BAD_KEY = Error("server.bad_key", 400, "Invalid key_name provided: user {user_id} has no key pair {name!r}.")
+BAD_ZONE = Error("server.bad_zone", 400, "The requested availability zone {zone!r} is not available.")
+BAD_HOST = Error("server.bad_host", 400, "Compute host {host!r} could not be found.")
+BAD_BLOCK_DEVICE = Error("server.bad_block_device", 400, "Block Device Mapping is Invalid: {reason}")
+BAD_NETWORK = Error("server.bad_network", 400, "{reason}")
+NETWORK_CONFLICT = Error("server.network_conflict", 409, "{reason}")
+BAD_SECURITY_GROUP = Error("server.bad_security_group", 400, "{reason}")
+BAD_USER_DATA = Error("server.bad_user_data", 400, "User data needs to be valid base 64.")
+BAD_GROUP = Error("server.bad_group", 400, "Instance group {group_id} could not be found.")
+BAD_COUNT = Error("server.bad_count", 400, "min_count must be <= max_count")
+PORT_WITH_MANY = Error(
+    "server.port_with_many",
+    400,
+    "Unable to launch multiple instances with a single configured port ID. Please launch your instance"
+    " one by one with different ports.",
+)
+QUOTA_EXCEEDED = Error(
+    "quota.exceeded",
+    403,
+    "Quota exceeded for {resources}: Requested {requested}, but already used {used} of {limit} {resources}",
+)
+TOO_MANY_ITEMS = Error("quota.items", 403, "Maximum number of {what} exceeded: {limit} are allowed.")
+WRONG_STATE = Error(
+    "server.wrong_state",
+    409,
+    "Cannot '{command}' instance {server_id} while it is in {attribute} {value}",
+)
+LOCKED = Error("server.locked", 409, "Instance {server_id} is locked")
+KEY_EXISTS = Error("key_pair.exists", 409, "Key pair '{name}' already exists.")
+KEY_NOT_FOUND = Error("key_pair.not_found", 404, "Keypair {name} not found for user {user_id}")
+BAD_PUBLIC_KEY = Error("key_pair.bad_key", 400, "Keypair data is invalid: {reason}")
+FLAVOR_EXISTS = Error("flavor.exists", 409, "Flavor with {what} {value} already exists.")
+
+NOT_YOUR_SERVER = Error(
+    "conductor.not_yours",
+    403,
+    "Host {host} asked for server {server_id}, which is not placed on it.",
+    "A host may ask only for what it runs; look at that host's agent.",
+)
+IMAGE_CORRUPT = Error(
+    "agent.image_corrupt",
+    500,
+    "The data of image {image_id} does not match its checksum on host {host}.",
+    "The store or the way to the host is damaged; the image was not used.",
+)
+VOLUME_NOT_READY = Error("server.volume_not_ready", 500, "Volume {volume_id} did not become ready: it is {status}.")
+HOST_LOST = Error("server.host_lost", 500, "The server is on no host.")

@@ -1,0 +1,198 @@
+"""What conductor and compute agents say to each other.
+
+The agent never touches the database: for each step of a launch the conductor commands it, and
+what it needs to know it asks the conductor, Glance, Neutron and Cinder, with a token that was delegated
+for that one server.
+"""
+
+from msgspec import Struct
+
+from nephele.compute.model import BlockDevice, FlavorInfo, Nic
+from nephele.compute.virt.driver import DiskFormat, Guest, HostInventory, PowerState
+from nephele.kernel.bus import Method
+from nephele.kernel.clock import Instant
+from nephele.kernel.trace import Span
+from nephele.network.messages import BoundPort
+from nephele.volume.messages import Connection
+
+
+class Command(Struct, frozen=True, kw_only=True):
+    """What every command to an agent carries.
+
+    `token` is good for the work on this one server; `sent_at` tells how long the message was on its way.
+    """
+
+    server_id: str
+    request_id: str
+    token: str
+    sent_at: Instant
+
+
+class Done(Struct, frozen=True, kw_only=True):
+    """What every answer of an agent carries: the guest's power state and the spans of the work."""
+
+    power_state: PowerState = PowerState.NOSTATE
+    spans: tuple[Span, ...] = ()
+
+
+class BaseImage(Struct, frozen=True, kw_only=True):
+    """An image in a host's cache, ready to be the base of disks; `virtual_size` in bytes."""
+
+    path: str
+    format: DiskFormat
+    size: int
+    virtual_size: int
+
+
+class Prepare(Command, frozen=True, kw_only=True):
+    """Learn about the server and bring its image into the host's cache."""
+
+
+class Prepared(Done, frozen=True, kw_only=True):
+    """`base` is None for a server that boots from a volume."""
+
+    base: BaseImage | None = None
+
+
+class Plug(Command, frozen=True, kw_only=True):
+    """Allocate the server's ports and wire them on the host."""
+
+
+class Plugged(Done, frozen=True, kw_only=True):
+    """The server's ports, in the order of its interfaces."""
+
+    ports: tuple[BoundPort, ...] = ()
+
+
+class Connect(Command, frozen=True, kw_only=True):
+    """Connect the server's volumes to the host."""
+
+
+class ConnectedDevice(Struct, frozen=True, kw_only=True):
+    """A volume of the server, and how the host reaches it."""
+
+    device: BlockDevice
+    connection: Connection
+
+
+class Connected(Done, frozen=True, kw_only=True):
+    """The server's volumes."""
+
+    volumes: tuple[ConnectedDevice, ...] = ()
+
+
+class Spawn(Command, frozen=True, kw_only=True):
+    """Build the guest and start it."""
+
+    base: BaseImage | None
+    ports: tuple[BoundPort, ...]
+    volumes: tuple[ConnectedDevice, ...]
+
+
+class Start(Spawn, frozen=True, kw_only=True):
+    """Start a guest that is off."""
+
+
+class Reboot(Spawn, frozen=True, kw_only=True):
+    """Restart a guest; softly, or hard."""
+
+    hard: bool
+
+
+class Stop(Command, frozen=True, kw_only=True):
+    """Shut a guest down; after `timeout` seconds by force."""
+
+    timeout: int
+
+
+class Destroy(Command, frozen=True, kw_only=True):
+    """Remove the guest and its local disks."""
+
+
+class Unplug(Command, frozen=True, kw_only=True):
+    """Release the server's ports."""
+
+
+class ReadConsole(Command, frozen=True, kw_only=True):
+    """The last lines of the guest's console; 0: all that is kept."""
+
+    lines: int
+
+
+class ConsoleOutput(Done, frozen=True, kw_only=True):
+    """What the guest wrote."""
+
+    output: bytes = b""
+
+
+class AskServer(Struct, frozen=True, kw_only=True):
+    """A host asks what it should build."""
+
+    token: str
+    request_id: str
+    host: str
+    server_id: str
+
+
+class ServerForHost(Struct, frozen=True, kw_only=True):
+    """All that a host needs to know of a server that is placed on it.
+
+    `config_drive` holds the files of its config drive by path, or None where it has none.
+    """
+
+    id: str
+    domain_name: str
+    name: str
+    hostname: str
+    project_id: str
+    user_id: str
+    availability_zone: str
+    flavor: FlavorInfo
+    image_id: str
+    image_properties: dict[str, str]
+    devices: tuple[BlockDevice, ...]
+    nics: tuple[Nic, ...]
+    security_groups: tuple[str, ...]
+    config_drive: dict[str, bytes] | None
+    spans: tuple[Span, ...] = ()
+
+
+class HostReport(Struct, frozen=True, kw_only=True):
+    """An agent says that it is there, what its host has and which guests it found."""
+
+    host: str
+    hostname: str
+    host_ip: str
+    inventory: HostInventory
+    guests: tuple[Guest, ...]
+
+
+class PowerReport(Struct, frozen=True, kw_only=True):
+    """An agent saw a guest change by itself."""
+
+    host: str
+    server_id: str
+    power_state: PowerState
+
+
+class Heartbeat(Struct, frozen=True):
+    """Agents that are alive."""
+
+    hosts: tuple[str, ...]
+
+
+PREPARE = Method("compute_agent.prepare", Prepare, Prepared)
+PLUG = Method("compute_agent.plug", Plug, Plugged)
+CONNECT = Method("compute_agent.connect", Connect, Connected)
+SPAWN = Method("compute_agent.spawn", Spawn, Done)
+START = Method("compute_agent.start", Start, Done)
+REBOOT = Method("compute_agent.reboot", Reboot, Done)
+STOP = Method("compute_agent.stop", Stop, Done)
+DESTROY = Method("compute_agent.destroy", Destroy, Done)
+UNPLUG = Method("compute_agent.unplug", Unplug, Done)
+READ_CONSOLE = Method("compute_agent.read_console", ReadConsole, ConsoleOutput)
+
+ASK_SERVER = Method("conductor.ask_server", AskServer, ServerForHost)
+REPORT_HOST = Method("conductor.report_host", HostReport, type(None))
+REPORT_POWER = Method("conductor.report_power", PowerReport, type(None))
+HEARTBEAT = Method("conductor.heartbeat", Heartbeat, type(None))

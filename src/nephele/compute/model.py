@@ -1,0 +1,268 @@
+"""What Nova knows, as types."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from nephele.kernel.clock import Instant
+
+
+class Vm(StrEnum):
+    """VM states: where a server is in its life."""
+
+    BUILDING = "building"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    SUSPENDED = "suspended"
+    STOPPED = "stopped"
+    RESCUED = "rescued"
+    RESIZED = "resized"
+    SOFT_DELETED = "soft-delete"
+    DELETED = "deleted"
+    ERROR = "error"
+    SHELVED = "shelved"
+    SHELVED_OFFLOADED = "shelved_offloaded"
+
+
+class Task(StrEnum):
+    """Task states: what is being done to a server; NONE is nothing."""
+
+    NONE = ""
+    SCHEDULING = "scheduling"
+    NETWORKING = "networking"
+    BLOCK_DEVICE_MAPPING = "block_device_mapping"
+    SPAWNING = "spawning"
+    POWERING_OFF = "powering-off"
+    POWERING_ON = "powering-on"
+    REBOOTING = "rebooting"
+    REBOOTING_HARD = "rebooting_hard"
+    DELETING = "deleting"
+
+
+class FlavorInfo(Struct, frozen=True, kw_only=True):
+    """A flavor as a server remembers it: later changes of the flavor do not touch it.
+
+    `ram` and `swap` in MB, `disk` and `ephemeral` in GB.
+    """
+
+    id: str
+    name: str
+    vcpus: int
+    ram: int
+    disk: int
+    ephemeral: int = 0
+    swap: int = 0
+    rxtx_factor: float = 1.0
+    extra_specs: dict[str, str] = {}
+
+
+class Flavor(Struct, frozen=True, kw_only=True):
+    """A flavor."""
+
+    id: str
+    name: str
+    vcpus: int
+    ram: int
+    disk: int
+    ephemeral: int
+    swap: int
+    rxtx_factor: float
+    is_public: bool
+    disabled: bool
+    description: str | None
+    extra_specs: dict[str, str]
+    created_at: Instant
+    updated_at: Instant | None
+
+    def info(self) -> FlavorInfo:
+        """What a server remembers of it."""
+        names = FlavorInfo.__struct_fields__
+        return FlavorInfo(**{name: getattr(self, name) for name in names})
+
+
+class ImageInfo(Struct, frozen=True, kw_only=True):
+    """An image as a server remembers it."""
+
+    id: str = ""
+    name: str = ""
+    size: int = 0
+    min_ram: int = 0
+    min_disk: int = 0
+    disk_format: str = ""
+    container_format: str = ""
+    properties: dict[str, str] = {}
+
+
+class Fault(Struct, frozen=True, kw_only=True):
+    """Why a server is in ERROR: what the user sees, and for administrators the details."""
+
+    code: int
+    message: str
+    details: str = ""
+    created_at: Instant
+
+
+class Nic(Struct, frozen=True, kw_only=True):
+    """One requested network interface."""
+
+    network_id: str = ""
+    port_id: str = ""
+    fixed_ip: str = ""
+    tag: str = ""
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    """A server, as its row holds it; the fields are the columns, in order.
+
+    `number` counts up in a cloud and names the guest at the hypervisor; `node` is the hypervisor's host name.
+    `power_state` is one of the driver's PowerState numbers.
+    """
+
+    id: str
+    number: int
+    project_id: str
+    user_id: str
+    name: str
+    hostname: str
+    description: str | None
+    vm_state: Vm
+    task_state: Task
+    power_state: int
+    progress: int
+    host: str
+    node: str
+    availability_zone: str
+    pinned_zone: str | None
+    flavor: FlavorInfo
+    vcpus: int
+    ram: int
+    image_id: str
+    image: ImageInfo
+    key_name: str | None
+    key_data: str | None
+    key_type: str
+    config_drive: bool
+    user_data: str | None
+    access_ip_v4: str
+    access_ip_v6: str
+    metadata: dict[str, str]
+    tags: tuple[str, ...]
+    locked: bool
+    locked_by: str
+    locked_reason: str | None
+    fault: Fault | None
+    nics: tuple[Nic, ...]
+    security_groups: tuple[str, ...]
+    group_id: str
+    hints: dict[str, list[str]]
+    disk_config: str
+    reservation_id: str
+    launch_index: int
+    root_device_name: str
+    created_at: Instant
+    updated_at: Instant
+    launched_at: Instant | None
+    terminated_at: Instant | None
+    deleted_at: Instant | None
+
+    @property
+    def domain_name(self) -> str:
+        """How the hypervisor calls it: `instance-0000002a`."""
+        return f"instance-{self.number:08x}"
+
+
+class BlockDevice(Struct, frozen=True, kw_only=True):
+    """One disk of a server; the fields are the columns, in order.
+
+    `source` is image, volume, snapshot or blank; `destination` local or volume.
+    """
+
+    id: str
+    server_id: str
+    device_name: str
+    source: str
+    destination: str
+    boot_index: int | None
+    image_id: str
+    snapshot_id: str
+    volume_id: str
+    attachment_id: str
+    volume_type: str
+    size_gb: int
+    guest_format: str
+    disk_bus: str
+    device_type: str
+    delete_on_termination: bool
+    tag: str
+    created_at: Instant
+
+
+class KeyPair(Struct, frozen=True, kw_only=True):
+    """A user's key; the fields are the columns, in order."""
+
+    id: int
+    user_id: str
+    name: str
+    type: str
+    fingerprint: str
+    public_key: str
+    created_at: Instant
+
+
+class Service(Struct, frozen=True, kw_only=True):
+    """A part that runs somewhere: nova-compute on a host, a conductor, a scheduler; the fields are the columns."""
+
+    id: str
+    host: str
+    binary: str
+    zone: str
+    disabled: bool
+    disabled_reason: str | None
+    forced_down: bool
+    seen_at: Instant
+    created_at: Instant
+    updated_at: Instant | None
+
+
+class Hypervisor(Struct, frozen=True, kw_only=True):
+    """A compute node; the fields are the columns, in order.  `id` is its Placement provider too."""
+
+    id: str
+    number: int
+    host: str
+    hostname: str
+    kind: str
+    version: int
+    vcpus: int
+    memory_mb: int
+    disk_gb: int
+    cpu_info: dict[str, str | list[str]]
+    traits: tuple[str, ...]
+    supported: tuple[tuple[str, str, str], ...]
+    host_ip: str
+    created_at: Instant
+    updated_at: Instant
+
+
+class Aggregate(Struct, frozen=True, kw_only=True):
+    """A host aggregate; the fields are the columns, in order."""
+
+    id: int
+    uuid: str
+    name: str
+    hosts: tuple[str, ...]
+    metadata: dict[str, str]
+    created_at: Instant
+    updated_at: Instant | None
+
+
+class ServerGroup(Struct, frozen=True, kw_only=True):
+    """Servers that are to be placed together or apart; the fields are the columns, in order."""
+
+    id: str
+    name: str
+    project_id: str
+    user_id: str
+    policy: str
+    rules: dict[str, int]
+    created_at: Instant

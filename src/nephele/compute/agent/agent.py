@@ -14,7 +14,7 @@ from nephele.compute.agent.guests import guest_spec
 from nephele.compute.agent.images import BaseImages
 from nephele.compute.virt.driver import Driver, GuestSpec, PowerChange
 from nephele.image.messages import ASK_IMAGE, AskImage
-from nephele.kernel.bus import Bus
+from nephele.kernel.bus import Bus, Method
 from nephele.kernel.clock import Clock
 from nephele.kernel.locks import KeyedLocks
 from nephele.kernel.trace import Recorder
@@ -67,19 +67,16 @@ class ComputeAgent:
         """Say what the host has and runs, then take commands; `pool` runs them."""
         self.driver.on_power_change(self._report_power)
         self.report()
-        for method, handler in (
-            (m.PREPARE, self.prepare),
-            (m.PLUG, self.plug),
-            (m.CONNECT, self.connect),
-            (m.SPAWN, self.spawn),
-            (m.START, self.start_guest),
-            (m.REBOOT, self.reboot),
-            (m.STOP, self.stop),
-            (m.DESTROY, self.destroy),
-            (m.UNPLUG, self.unplug),
-            (m.READ_CONSOLE, self.read_console),
-        ):
-            self.bus.serve(method, self._one_at_a_time(handler), at=self.host, pool=pool)  # type: ignore[arg-type]
+        self._serve(m.PREPARE, self.prepare, pool)
+        self._serve(m.PLUG, self.plug, pool)
+        self._serve(m.CONNECT, self.connect, pool)
+        self._serve(m.SPAWN, self.spawn, pool)
+        self._serve(m.START, self.start_guest, pool)
+        self._serve(m.REBOOT, self.reboot, pool)
+        self._serve(m.STOP, self.stop, pool)
+        self._serve(m.DESTROY, self.destroy, pool)
+        self._serve(m.UNPLUG, self.unplug, pool)
+        self._serve(m.READ_CONSOLE, self.read_console, pool)
 
     def report(self) -> None:
         """Tell the conductor what this host has and which guests it runs."""
@@ -238,11 +235,11 @@ class ComputeAgent:
         report = m.PowerReport(host=self.host, server_id=change.server_id, power_state=change.power_state)
         self.bus.cast(m.REPORT_POWER, report)
 
-    def _one_at_a_time(self, handler: Callable[[Order], Answer]) -> Callable[[Order], Answer]:
-        """Commands for one server never run at the same time: a repeated one waits for the first."""
+    def _serve(self, method: Method[Order, Answer], handler: Callable[[Order], Answer], pool: Executor) -> None:
+        """Serve commands; those for one server never run at the same time: a repeated one waits for the first."""
 
         def run(order: Order) -> Answer:
             with self._locks.holding(order.server_id):
                 return handler(order)
 
-        return run
+        self.bus.serve(method, run, at=self.host, pool=pool)

@@ -1,7 +1,5 @@
 """From what the services answered to what the hypervisor driver needs."""
 
-from pathlib import Path
-
 from nephele.compute.messages import BaseImage, ConnectedDevice, ServerForHost
 from nephele.compute.model import BlockDevice
 from nephele.compute.virt.driver import (
@@ -66,7 +64,7 @@ def volume_disk(device: BlockDevice, connection: Connection) -> Disk:
 
 def _local_disk(device: BlockDevice, server: ServerForHost, base: BaseImage | None) -> Disk:
     if device.source == "image" and base is not None:
-        image = ImageDisk(base=Path(base.path), base_format=base.format, size_gb=device.size_gb)
+        image = ImageDisk(base=base.path, base_format=base.format, size_gb=device.size_gb)
         return _disk(device, image)
     kind = "swap" if device.guest_format == "swap" else "ephemeral"
     size_mb = server.flavor.swap if kind == "swap" else device.size_gb * 1024
@@ -87,7 +85,7 @@ def _disk(device: BlockDevice, source: Source) -> Disk:
 
 def _source(connection: Connection) -> Source:
     if isinstance(connection, FileConnection):
-        return FileDisk(path=Path(connection.path), format=DiskFormat(connection.format))
+        return FileDisk(path=connection.path, format=DiskFormat(connection.format))
     if isinstance(connection, NbdConnection):
         return NbdDisk(host=connection.host, port=connection.port, export=connection.export, tls=connection.tls)
     return RbdDisk(

@@ -1,0 +1,101 @@
+"""Runs the DHCP servers: one dnsmasq for each network, in the network's namespace.
+
+They outlive the agent: the next one finds them by their pid files and takes them over, unless the process is
+another one by now or sits in a namespace that is gone.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+from nephele.network.agent import names, netns
+from nephele.network.agent.dnsmasq import DhcpService, release_packet
+from nephele.network.agent.errors import DHCP_NOT_STARTED
+from nephele.network.agent.plan import dhcp_folder
+
+
+class DhcpServers:
+    """The DHCP servers of one host, with their files below `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def ensure(self, service: DhcpService) -> None:
+        """Have the server run with what `service` says.  Raises DHCP_NOT_STARTED."""
+        folder = dhcp_folder(self._folder, service.network_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        reconfigured = _write(folder / "conf", service.conf)
+        changed = [_write(folder / "hosts", service.hosts), _write(folder / "options", service.options)]
+        pid = self._running(folder, service.space)
+        if pid and reconfigured:
+            netns.end(pid)
+            pid = 0
+        if not pid:
+            self._start(folder, service)
+        elif any(changed):
+            os.kill(pid, signal.SIGHUP)
+        if any(changed) or not pid:
+            _take_back_leases(folder, service)
+
+    def forget(self, network_ids: set[str]) -> None:
+        """Remove the files of all networks but these; their servers ended with their namespaces."""
+        if self._folder.exists():
+            for folder in self._folder.iterdir():
+                if folder.name not in network_ids:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def _running(self, folder: Path, space: str) -> int:
+        """The server's process, 0 where there is none; one in another namespace is ended."""
+        try:
+            pid = int((folder / "pid").read_text())
+        except (FileNotFoundError, ValueError):
+            return 0
+        if f"--conf-file={folder}/conf" not in netns.words(pid):
+            return 0
+        if netns.inode_of(pid) != netns.inode(space):
+            netns.end(pid)
+            return 0
+        return pid
+
+    def _start(self, folder: Path, service: DhcpService) -> None:
+        for stray in netns.dnsmasqs(service.space):
+            netns.end(stray)
+        with netns.entered(service.space):
+            done = subprocess.run(
+                ["dnsmasq", f"--conf-file={folder}/conf"], capture_output=True, text=True, timeout=20, check=False
+            )
+        if done.returncode:
+            raise DHCP_NOT_STARTED(reason=done.stderr.strip())
+
+
+def _write(path: Path, text: str) -> bool:
+    """Write the file where it doesn't say that already; whether it was written."""
+    try:
+        if path.read_text() == text:
+            return False
+    except FileNotFoundError:
+        pass
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.chmod(0o644)  # the server reads them as nobody
+    new.replace(path)
+    return True
+
+
+def _take_back_leases(folder: Path, service: DhcpService) -> None:
+    """Release leases of addresses that another port, or nobody, holds now: else their next holder would get none."""
+    try:
+        leases = [line.split() for line in (folder / "leases").read_text().splitlines()]
+    except FileNotFoundError:
+        return
+    held = [(words[2], words[1]) for words in leases if len(words) >= 3 and "." in words[2]]
+    stale = [(address, mac) for address, mac in held if service.addresses.get(address, "").lower() != mac.lower()]
+    if not stale or not service.server:
+        return
+    with netns.entered(service.space), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, names.DHCP_LINK.encode() + b"\0")
+        for address, mac in stale:
+            udp.sendto(release_packet(address, mac, service.server), (service.server, 67))

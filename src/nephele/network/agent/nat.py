@@ -1,0 +1,48 @@
+"""A router's address translation, as nftables rules of its namespace."""
+
+from nephele.network.agent import names
+from nephele.network.agent.nft import Chain, Ruleset, Set, Table
+from nephele.network.wiring import PortForwarding, WiredRouter
+
+_FROM_INSIDE = 0x4E000001
+
+
+def nat_rules(router: WiredRouter) -> Ruleset:
+    """Floating IPs and port forwardings in, floating IPs and the gateway's address out.
+
+    A guest that reaches another one of its own router by floating IP is seen as coming from the gateway, so that the
+    answers pass here too.  Without a gateway there is nothing to translate.
+    """
+    gateway = router.gateway
+    if gateway is None:
+        return Ruleset()
+    outer = f'"{names.router_gateway(gateway.port_id)}"'
+    own = next((one.ip_address for one in gateway.ips if ":" not in one.ip_address), "")
+    leaving = [f"oifname {outer} snat ip to ip saddr map @fixed_to_floating"]
+    if own:
+        leaving.append(f"oifname != {outer} meta mark {_FROM_INSIDE:#x} ct status dnat snat ip to {own}")
+        if gateway.enable_snat:
+            leaving.append(f"oifname {outer} snat ip to {own}")
+    mark_inner = f"iifname != {outer} meta mark set {_FROM_INSIDE:#x}"
+    pairs = [(one.floating_ip, one.fixed_ip) for one in router.floating_ips if one.fixed_ip]
+    chains = {
+        "arriving": Chain(
+            (mark_inner, *map(_forwarding, router.port_forwardings), "dnat ip to ip daddr map @floating_to_fixed"),
+            "type nat hook prerouting priority dstnat; policy accept",
+        ),
+        "leaving": Chain(tuple(leaving), "type nat hook postrouting priority srcnat; policy accept"),
+    }
+    sets = {
+        "floating_to_fixed": Set("type ipv4_addr : ipv4_addr", dict(pairs), is_map=True),
+        "fixed_to_floating": Set(
+            "type ipv4_addr : ipv4_addr", {fixed: floating for floating, fixed in reversed(pairs)}, is_map=True
+        ),
+    }
+    return Ruleset((Table("inet", sets, chains),))
+
+
+def _forwarding(one: PortForwarding) -> str:
+    (outer_first, outer_last), (inner_first, inner_last) = one.external_port, one.internal_port
+    outer = str(outer_first) if outer_first == outer_last else f"{outer_first}-{outer_last}"
+    inner = str(inner_first) if inner_first == inner_last else f"{inner_first}-{inner_last}"
+    return f"ip daddr {one.floating_ip} {one.protocol} dport {outer} dnat ip to {one.internal_ip}:{inner}"

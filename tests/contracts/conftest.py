@@ -1,20 +1,74 @@
-"""The two hypervisors that the driver contract is held against."""
+"""The hypervisors that the driver contract is held against: the simulated one, and libvirt in a lab host."""
 
+import os
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.contracts.rig import Rig
+from tests.contracts.rig import BRIDGE, Rig
 
+from nephele.compute.virt.driver import Driver
 from nephele.compute.virt.sim import SimWorld
 
 
-@pytest.fixture(params=["sim"])
-def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
-    world = SimWorld(tmp_path / "guests.db")
-    base = tmp_path / "base.raw"
-    base.write_bytes(bytes(1 << 20))
-    volume = tmp_path / "volume.raw"
-    volume.write_bytes(bytes(1 << 20))
-    yield Rig(lambda: world.host("sim-1"), base, volume)
-    world.close()
+@pytest.fixture(params=["sim", pytest.param("libvirt", marks=pytest.mark.guests)])
+def rig(request: pytest.FixtureRequest, folder: Path) -> Iterator[Rig]:
+    """A host with this hypervisor and nothing on it."""
+    if request.param == "libvirt":
+        yield from libvirt_rig(request.getfixturevalue("libvirt_uri"), folder)
+    else:
+        world = SimWorld(folder / "guests.db")
+        yield Rig(lambda: world.host("sim-1"), folder)
+        world.close()
+
+
+@pytest.fixture
+def libvirt(libvirt_uri: str, folder: Path) -> Iterator[Rig]:
+    """A host with libvirt and nothing on it."""
+    yield from libvirt_rig(libvirt_uri, folder)
+
+
+def libvirt_rig(uri: str, folder: Path) -> Iterator[Rig]:
+    from nephele.compute.virt.libvirt import open_driver
+
+    opened: list[Driver] = []
+
+    def open_one() -> Driver:
+        opened.append(open_driver(uri, folder / "instances", "qemu"))
+        return opened[-1]
+
+    rig = Rig(open_one, folder)
+    try:
+        yield rig
+    finally:
+        for guest in rig.driver.guests():
+            rig.driver.destroy(guest.server_id)
+        for driver in opened:
+            driver.close()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder whose path is short enough for sockets below it."""
+    path = Path(tempfile.mkdtemp(prefix="nephele-t-"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def libvirt_uri() -> Iterator[str]:
+    """A libvirtd of the tests' own, in a lab host with a bridge."""
+    if os.geteuid() != 0:
+        pytest.skip("LIBVIRT IS NOT TESTED: a lab host needs root")
+    pytest.importorskip("libvirt", reason="LIBVIRT IS NOT TESTED: libvirt-python is not installed (extra `host`)")
+    if not all(map(shutil.which, ("libvirtd", "qemu-img", "qemu-system-x86_64"))):
+        pytest.skip("LIBVIRT IS NOT TESTED: libvirtd and QEMU are not installed")
+    from nephele.lab import start_host
+
+    with start_host(f"contract-{os.getpid()}", Path(tempfile.mkdtemp(prefix="nephele-h-"))) as host:
+        for words in (("add", BRIDGE, "type", "bridge"), ("set", BRIDGE, "up")):
+            subprocess.run(host.command("ip", "link", *words), check=True, timeout=30)
+        yield host.uri

@@ -9,16 +9,20 @@ from nephele.compute.virt.driver import Disk, DiskFormat, Driver, FileDisk, Gues
 
 SERVER = "11111111-2222-4333-8444-555555555555"
 OTHER = "99999999-2222-4333-8444-555555555555"
+BRIDGE = "br-test"
 VOLUME = "77777777-aaaa-4bbb-8ccc-dddddddddddd"
 
 
 class Rig:
     """A host to test on; `open_driver` gives a new driver for the same host."""
 
-    def __init__(self, open_driver: Callable[[], Driver], base: Path, volume: Path, bridge: str = "br-test") -> None:
+    def __init__(self, open_driver: Callable[[], Driver], folder: Path) -> None:
         self.open_driver = open_driver
-        self.base = base
-        self.bridge = bridge
+        self.folder = folder
+        self.base = folder / "base.raw"
+        volume = folder / "volume.raw"
+        for path in (self.base, volume):
+            path.write_bytes(bytes(1 << 20))
         self.told: list[tuple[str, PowerState]] = []
         self.driver = self.open()
         self.volume = Disk(
@@ -57,7 +61,7 @@ class Rig:
         return Nic(
             port_id=f"0000000{number}-0000-4000-8000-000000000000",
             mac=f"fa:16:3e:00:00:0{number}",
-            bridge=self.bridge,
+            bridge=BRIDGE,
             tap=f"tap-test{number}",
             mtu=1450,
         )

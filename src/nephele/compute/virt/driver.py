@@ -86,7 +86,8 @@ class Disk(Struct, frozen=True, kw_only=True):
     device_name: str
     """As the API shows it: `/dev/vda`."""
     source: Source
-    bus: str = "virtio"
+    bus: str = ""
+    """`virtio`, `scsi`, `sata`, `ide` or `usb`; empty: as the image's `hw_disk_bus` says, else virtio."""
     device_type: str = "disk"
     """`disk` or `cdrom`."""
     boot_index: int | None = None
@@ -104,7 +105,8 @@ class Nic(Struct, frozen=True, kw_only=True):
     bridge: str
     tap: str
     mtu: int
-    model: str = "virtio"
+    model: str = ""
+    """`virtio`, `e1000`, …; empty: as the image's `hw_vif_model` says, else virtio."""
     tag: str = ""
 
 
@@ -160,7 +162,10 @@ class HostInventory(Struct, frozen=True, kw_only=True):
 
 
 class PowerChange(Struct, frozen=True, kw_only=True):
-    """The hypervisor saw a guest change by itself or by our hand."""
+    """The hypervisor saw a guest change by itself or by our hand.
+
+    It may have changed again since: who acts on it asks `power_state` first.
+    """
 
     server_id: str
     power_state: PowerState
@@ -183,7 +188,10 @@ class Driver(Protocol):
         ...
 
     def spawn(self, spec: GuestSpec) -> None:
-        """Make the disks, define the guest and start it."""
+        """Make the disks, define the guest and start it.
+
+        Asked again after an interruption or a refusal, it goes on from what is there; `destroy` clears that away.
+        """
         ...
 
     def destroy(self, server_id: str) -> None:
@@ -191,7 +199,10 @@ class Driver(Protocol):
         ...
 
     def start(self, spec: GuestSpec) -> None:
-        """Start a guest that is off, defining it anew from `spec`; its disks stay."""
+        """Start a guest that is off, defining it anew from `spec`; its disks stay.
+
+        Raises GUEST_NOT_FOUND, or DISK_MISSING where a local disk is gone: an empty one would hide the loss.
+        """
         ...
 
     def stop(self, server_id: str, timeout: int) -> None:

@@ -53,3 +53,4 @@ HYPERVISOR_DOWN = Error(
     "The hypervisor at {uri} does not answer: {reason}",
     "Start libvirtd; running guests are not touched by its absence.",
 )
+CONFIG_DRIVE_FAILED = Error("virt.config_drive_failed", 500, "The config drive {path} can't be written: {reason}")

@@ -359,8 +359,8 @@ def _disk_line(disk: Disk) -> str:
         what = f"{source.size_mb} MB {source.kind}"
     else:
         what = f"volume {disk.volume_id}"
-    return f"{disk.device_name} ({disk.bus}): {what}"
+    return f"{disk.device_name} ({disk.bus or 'virtio'}): {what}"
 
 
 def _nic_line(nic: Nic) -> str:
-    return f"nic {nic.mac} ({nic.model}) as {nic.tap} in {nic.bridge}, mtu {nic.mtu}"
+    return f"nic {nic.mac} ({nic.model or 'virtio'}) as {nic.tap} in {nic.bridge}, mtu {nic.mtu}"

@@ -1,0 +1,89 @@
+"""A guest's local disks: made once, kept until the guest is destroyed."""
+
+import os
+from pathlib import Path
+
+from nephele.compute.virt.driver import BlankDisk, Disk, DiskFormat, FileDisk, GuestSpec, ImageDisk
+from nephele.compute.virt.errors import BASE_MISSING, DISK_MISSING, DISK_TOO_SMALL, DISK_TOOL_FAILED
+from nephele.compute.virt.libvirt.layout import InstanceDir
+from nephele.compute.virt.libvirt.tools import run_tool
+
+GIB = 1 << 30
+MIB = 1 << 20
+
+
+def check_disks(spec: GuestSpec, where: InstanceDir, *, made: bool) -> None:
+    """Refuse what could not be opened; `made` local disks must be there already."""
+    for disk in spec.disks:
+        check_disk(spec.server_id, disk, where, made=made)
+
+
+def check_disk(server_id: str, disk: Disk, where: InstanceDir, *, made: bool) -> None:
+    """Refuse a disk that could not be opened."""
+    source, path = disk.source, where.disk(disk)
+    if isinstance(source, FileDisk):
+        path, made = Path(source.path), True
+    if made and path is not None and not path.exists():
+        raise DISK_MISSING(path=path, server_id=server_id)
+    if isinstance(source, ImageDisk) and not Path(source.base).exists():
+        raise BASE_MISSING(path=source.base)
+
+
+def make_disks(spec: GuestSpec, where: InstanceDir) -> None:
+    """Make the local disks that are not there yet; one half made by an interrupted attempt is made anew."""
+    for disk in spec.disks:
+        make_disk(disk, where)
+
+
+def make_disk(disk: Disk, where: InstanceDir) -> None:
+    """Make a local disk under a passing name, then name it: what has its name is whole."""
+    path = where.disk(disk)
+    if path is None or path.exists():
+        return
+    part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
+    if isinstance(disk.source, ImageDisk):
+        _make_overlay(disk.source, part)
+    elif isinstance(disk.source, BlankDisk):
+        _make_blank(disk.source, part)
+    part.rename(path)
+
+
+def virtual_size(path: Path, form: DiskFormat) -> int:
+    """A disk image's size in bytes as a guest sees it.
+
+    For qcow2 it is the big-endian number at byte 24 of the file (QEMU's docs/interop/qcow2.txt).
+    """
+    if form is DiskFormat.RAW:
+        return path.stat().st_size
+    with path.open("rb") as image:
+        header = image.read(32)
+    if header[:4] != b"QFI\xfb":
+        raise DISK_TOOL_FAILED(tool="qcow2", path=path, reason="it is not a qcow2 image")
+    return int.from_bytes(header[24:32], "big")
+
+
+def resize_disk(path: Path, form: DiskFormat, size_bytes: int) -> None:
+    """Grow a disk image of a guest that is off to `size_bytes`; never shrinks one."""
+    if virtual_size(path, form) < size_bytes:
+        run_tool("qemu-img", "resize", "-q", "-f", form, str(path), str(size_bytes), on=path)
+
+
+def _make_overlay(source: ImageDisk, path: Path) -> None:
+    base = Path(source.base)
+    base_bytes = virtual_size(base, source.base_format)
+    size_bytes = source.size_gb * GIB or base_bytes
+    if size_bytes < base_bytes:
+        raise DISK_TOO_SMALL(size_gb=source.size_gb, image_bytes=base_bytes)
+    backing = ("-b", str(base.absolute()), "-F", source.base_format)
+    run_tool("qemu-img", "create", "-q", "-f", "qcow2", *backing, str(path), str(size_bytes), on=path)
+
+
+def _make_blank(source: BlankDisk, path: Path) -> None:
+    path.touch(mode=0o600)
+    os.truncate(path, source.size_mb * MIB)
+    if source.kind == "swap":
+        run_tool("mkswap", "-q", "-L", "swap", str(path), on=path)
+    else:
+        lazy = "lazy_itable_init=1,lazy_journal_init=1,nodiscard"
+        run_tool("mke2fs", "-q", "-F", "-t", "ext4", "-E", lazy, "-L", "ephemeral0", str(path), on=path)

@@ -1,0 +1,177 @@
+"""The libvirt driver: each method looks first, then touches, and can be asked again after any interruption."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from nephele.compute.virt.driver import Disk, Guest, GuestSpec, HostInventory, Nic, PowerChange, PowerState
+from nephele.compute.virt.errors import GUEST_NOT_FOUND, SPEC_UNSUPPORTED
+from nephele.compute.virt.libvirt.config_drive import write_config_drive
+from nephele.compute.virt.libvirt.connection import Connection, forget_definition
+from nephele.compute.virt.libvirt.console import read_end
+from nephele.compute.virt.libvirt.disks import check_disks, make_disks
+from nephele.compute.virt.libvirt.domain import domain_xml
+from nephele.compute.virt.libvirt.happenings import Happenings
+from nephele.compute.virt.libvirt.host import Capabilities, take_inventory
+from nephele.compute.virt.libvirt.hotplug import Hotplug
+from nephele.compute.virt.libvirt.kvm_probe import kvm_is_fast
+from nephele.compute.virt.libvirt.layout import LONGEST_DIR, InstanceDir, instance_dir
+from nephele.compute.virt.libvirt.power import Power
+from nephele.kernel.clock import Clock
+from nephele.kernel.errors import Refused
+
+
+class LibvirtDriver:
+    """One hypervisor host; see `open_driver` for the arguments."""
+
+    def __init__(
+        self, uri: str, instances_dir: Path, virt_type: str, *, clock: Clock, probe_cache: Path, spare_ports: int
+    ) -> None:
+        self._instances_dir = _checked(instances_dir.absolute())
+        self._spare_ports = spare_ports
+        self._happenings = Happenings(clock)
+        self._connection = Connection(uri, self._happenings)
+        self._power = Power(self._connection, self._happenings)
+        self._hotplug = Hotplug(self._connection, self._happenings)
+        with self._connection.asking("tell what it can"):
+            opened = self._connection.get()
+            self._capabilities = Capabilities(opened.getCapabilities())
+            version = opened.getVersion()
+        self.virt_type = virt_type
+        if virt_type == "auto":
+            self.virt_type = "kvm" if kvm_is_fast(self._capabilities.emulator, version, probe_cache) else "qemu"
+        elif virt_type not in ("kvm", "qemu"):
+            raise SPEC_UNSUPPORTED(what=f"virt_type {virt_type!r}: it has auto, kvm and qemu")
+
+    def inventory(self) -> HostInventory:
+        with self._connection.asking("tell what the host has"):
+            opened = self._connection.get()
+            return take_inventory(opened, self._capabilities, self.virt_type, self._instances_dir)
+
+    def guests(self) -> list[Guest]:
+        found = []
+        for domain in self._connection.domains():
+            server_id = domain.UUIDString()
+            state = self.power_state(server_id)
+            if state is not PowerState.NOSTATE:  # it may have gone since
+                found.append(Guest(server_id=server_id, domain_name=domain.name(), power_state=state))
+        return found
+
+    def power_state(self, server_id: str) -> PowerState:
+        domain = self._connection.find(server_id)
+        if domain is None:
+            return PowerState.NOSTATE
+        try:
+            return self._power.state(domain)
+        except Refused as refusal:
+            if refusal.error is GUEST_NOT_FOUND:
+                return PowerState.NOSTATE
+            raise
+
+    def spawn(self, spec: GuestSpec) -> None:
+        state = self.power_state(spec.server_id)
+        if state is PowerState.RUNNING:
+            return
+        if state is PowerState.PAUSED:
+            self.unpause(spec.server_id)
+            return
+        where = self._where(spec.server_id)
+        xml = self._definition(spec, where)
+        check_disks(spec, where, made=False)
+        self._make_dir(where)
+        make_disks(spec, where)
+        self._start(spec, where, xml)
+
+    def destroy(self, server_id: str) -> None:
+        domain = self._connection.find(server_id)
+        if domain is not None:
+            self._power.pull_plug(domain)
+            with self._connection.asking("forget the guest", server_id):
+                forget_definition(domain)
+        self._where(server_id).remove()
+
+    def start(self, spec: GuestSpec) -> None:
+        if self._known_state(spec.server_id) not in (PowerState.RUNNING, PowerState.PAUSED):
+            where = self._where(spec.server_id)
+            xml = self._definition(spec, where)
+            check_disks(spec, where, made=True)
+            self._start(spec, where, xml)
+
+    def stop(self, server_id: str, timeout: int) -> None:
+        domain = self._connection.domain(server_id)
+        running = self._power.state(domain) is PowerState.RUNNING
+        if not (timeout > 0 and running and self._power.ask_to_shut_down(domain, timeout)):
+            self._power.pull_plug(domain)
+
+    def reboot(self, spec: GuestSpec, *, hard: bool, timeout: int) -> None:
+        state = self._known_state(spec.server_id)
+        where = self._where(spec.server_id)
+        xml = self._definition(spec, where)
+        check_disks(spec, where, made=True)
+        domain = self._connection.find(spec.server_id)
+        if domain is not None:
+            soft = not hard and state is PowerState.RUNNING
+            if not (soft and self._power.ask_to_shut_down(domain, timeout)):
+                self._power.pull_plug(domain)
+        self._start(spec, where, xml)
+
+    def pause(self, server_id: str) -> None:
+        self._power.pause(self._connection.domain(server_id))
+
+    def unpause(self, server_id: str) -> None:
+        self._power.unpause(self._connection.domain(server_id))
+
+    def attach_disk(self, server_id: str, disk: Disk) -> None:
+        self._hotplug.attach_disk(self._connection.domain(server_id), disk, self._where(server_id))
+
+    def detach_disk(self, server_id: str, disk: Disk, timeout: int) -> None:
+        self._hotplug.detach_disk(self._connection.domain(server_id), disk, self._where(server_id), timeout)
+
+    def attach_nic(self, server_id: str, nic: Nic) -> None:
+        self._hotplug.attach_nic(self._connection.domain(server_id), nic)
+
+    def detach_nic(self, server_id: str, nic: Nic, timeout: int) -> None:
+        self._hotplug.detach_nic(self._connection.domain(server_id), nic, timeout)
+
+    def console_output(self, server_id: str, max_bytes: int) -> bytes:
+        self._connection.domain(server_id)
+        return read_end(self._where(server_id).console_log, max_bytes) if max_bytes > 0 else b""
+
+    def on_power_change(self, listener: Callable[[PowerChange], None]) -> None:
+        self._happenings.listen(listener)
+
+    def close(self) -> None:
+        self._connection.close()
+        self._happenings.close()
+
+    def _where(self, server_id: str) -> InstanceDir:
+        return instance_dir(self._instances_dir, server_id)
+
+    def _known_state(self, server_id: str) -> PowerState:
+        """The state of a guest that is defined, or whose disks are there to define it anew."""
+        state = self.power_state(server_id)
+        if state is PowerState.NOSTATE and not self._where(server_id).path.exists():
+            raise GUEST_NOT_FOUND(server_id=server_id)
+        return state
+
+    def _definition(self, spec: GuestSpec, where: InstanceDir) -> str:
+        return domain_xml(spec, where, self.virt_type, spare_ports=self._spare_ports)
+
+    def _make_dir(self, where: InstanceDir) -> None:
+        """Make the guest's folder, owned by whom QEMU runs as: it makes the socket of the screen in it."""
+        where.make()
+        owner = self._capabilities.qemu_owner
+        if owner is not None and os.geteuid() == 0:
+            os.chown(where.path, owner, -1)
+
+    def _start(self, spec: GuestSpec, where: InstanceDir, xml: str) -> None:
+        if spec.config_drive is not None:
+            write_config_drive(spec.config_drive, where.config_drive)
+        self._power.define_and_start(spec.server_id, spec.domain_name, xml)
+
+
+def _checked(instances_dir: Path) -> Path:
+    if len(str(instances_dir)) > LONGEST_DIR:
+        raise SPEC_UNSUPPORTED(what=f"files under {instances_dir}: its path has more than {LONGEST_DIR} characters")
+    instances_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
+    return instances_dir

@@ -1,0 +1,1 @@
+"""Glance over HTTP: handlers and views."""

@@ -1,0 +1,186 @@
+"""Where images' data is: one file an image, named by its id, whole or not there.
+
+    DIR/<id>                     the data of an active image
+    DIR/staged/<id>              data that waits for its import
+    DIR/incoming/<server>/<id>…  data on its way in, by the server that writes it
+
+Data is hashed and inspected as it is written; a finished file is renamed to its place, so nobody ever
+sees half of one.  What a dead server left in its folder is swept when it starts again.
+"""
+
+import errno
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from nephele.image.errors import DATA_TOO_LARGE, DISK_FULL, DISK_TOO_LARGE
+from nephele.image.formats import Inspection
+from nephele.image.model import Limits, Written
+
+CHUNK = 1 << 20
+"""Bytes read, hashed and written at once."""
+_FICLONE = 0x40049409
+"""Linux: share the blocks of another file (btrfs, XFS)."""
+
+
+class Files:
+    """The image directory.
+
+    Args:
+        root: the directory; made where it is not there.
+        server: this server's name, for its own folder of unfinished data.
+    """
+
+    def __init__(self, root: Path, server: str) -> None:
+        self.root = root.absolute()
+        self._incoming = self.root / "incoming" / server
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        (self.root / "staged").mkdir(exist_ok=True)
+
+    def path(self, image_id: str) -> Path:
+        """The data of an active image."""
+        return self.root / image_id
+
+    def staged(self, image_id: str) -> Path:
+        """The data that waits for its import."""
+        return self.root / "staged" / image_id
+
+    def incoming(self, image_id: str) -> Path:
+        """A new, unfinished file; its name is used once."""
+        return self._incoming / f"{image_id}.{secrets.token_hex(4)}"
+
+    def sweep(self) -> int:
+        """Remove what this server left unfinished when it died; says how many files."""
+        left = list(self._incoming.iterdir())
+        for path in left:
+            path.unlink()
+        return len(left)
+
+    def ids(self) -> set[str]:
+        """Every image whose data is here."""
+        return {path.name for path in self.root.iterdir() if path.is_file()}
+
+    def remove(self, image_id: str) -> None:
+        """Remove an image's data, staged or not.  Idempotent."""
+        self.path(image_id).unlink(missing_ok=True)
+        self.staged(image_id).unlink(missing_ok=True)
+
+
+class Writer:
+    """Takes an image's data in.
+
+    `store` and `hash` may run in two threads at once, each with its chunks in order; then `finish`, then `place`.
+
+    Args:
+        path: the unfinished file.
+        inspection: what watches the data; None: it needs no watching.
+        limits: how much is accepted.
+    """
+
+    def __init__(self, path: Path, inspection: Inspection | None, limits: Limits) -> None:
+        self.path = path
+        self._inspection = inspection
+        self._limits = limits
+        self._file = path.open("xb", buffering=0)
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sha512 = hashlib.sha512()
+        self.size = 0
+
+    def store(self, chunk: bytes) -> None:
+        """Write and inspect.  Raises DATA_TOO_LARGE or DISK_FULL."""
+        self.size += len(chunk)
+        if self.size > self._limits.size:
+            raise DATA_TOO_LARGE(limit=self._limits.size)
+        try:
+            _write_all(self._file.fileno(), chunk)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DISK_FULL(reason=error.strerror) from None
+            raise
+        self._md5.update(chunk)
+        if self._inspection is not None:
+            self._inspection.watch(chunk)
+
+    def hash(self, chunk: bytes) -> None:
+        """The slower of the two hashes."""
+        self._sha512.update(chunk)
+
+    def take(self, source: Path, *, move: bool) -> None:
+        """Take a whole file of this machine: moved, its blocks shared, or copied; read once to hash and inspect it.
+
+        Raises DATA_TOO_LARGE or DISK_FULL.
+        """
+        shared = (move and self._take_name(source)) or self._share_blocks(source)
+        for chunk in read(source if not shared else self.path, 0, None):
+            if shared:
+                self._see(chunk)
+            else:
+                self.store(chunk)
+            self.hash(chunk)
+
+    def _see(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        if self.size > self._limits.size:
+            raise DATA_TOO_LARGE(limit=self._limits.size)
+        self._md5.update(chunk)
+        if self._inspection is not None:
+            self._inspection.watch(chunk)
+
+    def _take_name(self, source: Path) -> bool:
+        try:
+            source.replace(self.path)
+        except OSError as error:
+            if error.errno == errno.EXDEV:
+                return False
+            raise
+        self._file.close()
+        return True
+
+    def _share_blocks(self, source: Path) -> bool:
+        import fcntl
+
+        with source.open("rb") as origin:
+            try:
+                fcntl.ioctl(self._file.fileno(), _FICLONE, origin.fileno())
+            except OSError:  # another file system, or one that cannot share blocks: copied instead
+                return False
+        return True
+
+    def finish(self) -> Written:
+        """All data is there.  Raises WRONG_FORMAT, UNSAFE, NOT_A_DISK or DISK_TOO_LARGE."""
+        self._file.close()
+        virtual_size = self._inspection.conclude() if self._inspection is not None else 0
+        if virtual_size > self._limits.virtual_size:
+            raise DISK_TOO_LARGE(size=virtual_size, limit=self._limits.virtual_size)
+        return Written(self.size, self._md5.hexdigest(), self._sha512.hexdigest(), virtual_size)
+
+    def place(self, target: Path) -> None:
+        """Move the finished file to where it is looked for."""
+        self.path.replace(target)
+
+    def discard(self) -> None:
+        """Leave nothing.  Idempotent."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+def _write_all(descriptor: int, chunk: bytes) -> None:
+    view = memoryview(chunk)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def read(path: Path, start: int, length: int | None) -> Iterator[bytes]:
+    """The file's bytes from `start`, `length` of them (None: all), in chunks."""
+    with path.open("rb", buffering=0) as file:
+        file.seek(start)
+        left = length
+        while left is None or left > 0:
+            chunk = file.read(CHUNK if left is None else min(CHUNK, left))
+            if not chunk:
+                return
+            if left is not None:
+                left -= len(chunk)
+            yield chunk

@@ -1,0 +1,168 @@
+"""How data gets into images: claimed, written, placed; or undone.
+
+An upload claims the image (queued → saving) with this server's name, writes to a file of its own, then renames
+the file and makes the row active.  A failure gives the row back to queued and removes the file; a server that
+dies finds both again when it starts.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from nephele.image import qcow2, rows
+from nephele.image.errors import FORMATS_MISSING, IMAGE_GONE, QUOTA_FULL, WRONG_STATUS
+from nephele.image.files import Writer
+from nephele.image.formats import Inspection
+from nephele.image.model import Image, Status, Written
+from nephele.kernel.context import Context
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from nephele.image.service import Images
+
+HASH_ALGORITHM = "sha512"
+STORE_ID = "local"
+"""The one place where data is kept: the image directory."""
+
+
+class Arrival:
+    """One image's data on its way in.
+
+    `writer` takes the chunks; then `complete` or `abandon`.
+    """
+
+    def __init__(self, image: Image, writer: Writer, transfer: "Transfer") -> None:
+        self.image = image
+        self.writer = writer
+        self._transfer = transfer
+
+    def complete(self) -> None:
+        """All data is there: the image is active.
+
+        Raises WRONG_FORMAT, UNSAFE, NOT_A_DISK or DISK_TOO_LARGE (then `abandon`), or IMAGE_GONE.
+        """
+        self._transfer.activate(self.image.id, Status.SAVING, self.writer, self.writer.finish())
+
+    def abandon(self) -> None:
+        """Nothing of it stays; the image is queued again.  Idempotent."""
+        self.writer.discard()
+        self._transfer.give_back(self.image.id, Status.SAVING)
+
+
+class Transfer:
+    """Uploads to the image directory, for `Images`."""
+
+    def __init__(self, images: "Images", server: str) -> None:
+        self._images = images
+        self._server = server
+
+    def recover(self) -> None:
+        """After a crash: what this server was writing goes back to queued, what nobody knows is removed."""
+        images = self._images
+        with images.store.write() as db:
+            now = images.clock.now()
+            left = rows.abandoned(db, self._server)
+            for image_id in left:
+                for status in (Status.SAVING, Status.UPLOADING, Status.IMPORTING):
+                    rows.move(db, image_id, status, Status.QUEUED, now, size=None, virtual_size=None)
+        for image_id in left:
+            images.files.remove(image_id)
+        images.files.sweep()
+
+    def begin(self, caller: Context, image_id: str, expected_size: int = 0) -> Arrival:
+        """Claim a queued image for an upload by the caller.
+
+        Raises FORBIDDEN, FORMATS_MISSING, WRONG_STATUS or QUOTA_FULL.
+        """
+        images = self._images
+        with images.store.write() as db:
+            image = images.access.find(db, caller, image_id)
+            images.access.check(caller, image, "upload_image")
+            self.check_quota(db, image, expected_size)
+            self._claim(db, image, Status.SAVING)
+        return Arrival(image, self.open(image), self)
+
+    def check_quota(self, db: "sa.Connection", image: Image, more: int) -> None:
+        """Refuse data that the owner has no room for.  Raises QUOTA_FULL."""
+        limit = self._images.limits.total_size
+        if limit < 0 or image.owner is None:
+            return
+        have = rows.usage(db, image.owner)[1]
+        if have + more > limit:
+            raise QUOTA_FULL(project_id=image.owner, what="image_size_total", have=have, limit=limit)
+
+    def _claim(self, db: "sa.Connection", image: Image, goal: Status) -> None:
+        missing = [name for name in ("disk_format", "container_format") if not getattr(image, name)]
+        if image.status == Status.QUEUED and missing:
+            raise FORMATS_MISSING(names=", ".join(missing))
+        if not rows.move(db, image.id, Status.QUEUED, goal, self._images.clock.now(), writer=self._server):
+            raise WRONG_STATUS(have=image.status, wanted=goal)
+
+    def open(self, image: Image) -> Writer:
+        """A file of this server's own for the image's data, inspected as it comes."""
+        images = self._images
+        watch = Inspection(image.disk_format or "", image.container_format or "")
+        return Writer(images.files.incoming(image.id), watch, images.limits)
+
+    def fill(self, caller: Context, image_id: str, source: Path | Iterable[bytes], *, move: bool) -> None:
+        """Upload from this machine: a file, or chunks.  Raises as `begin` and `Arrival.complete` do."""
+        arrival = self.begin(caller, image_id)
+        try:
+            if isinstance(source, Path):
+                arrival.writer.take(source, move=move)
+            else:
+                for chunk in source:
+                    arrival.writer.store(chunk)
+                    arrival.writer.hash(chunk)
+            arrival.complete()
+        except BaseException:
+            arrival.abandon()
+            raise
+
+    def seed(self, image: Image, source: Path | None) -> None:
+        """Fill an image with a qcow2 of our own making, which needs no inspection."""
+        images = self._images
+        with images.store.write() as db:
+            self._claim(db, image, Status.SAVING)
+        writer = Writer(images.files.incoming(image.id), None, images.limits)
+        if source is not None:
+            writer.take(source, move=False)
+        else:
+            writer.store(qcow2.EMPTY)
+            writer.hash(qcow2.EMPTY)
+        with writer.path.open("rb") as file:
+            size = qcow2.virtual_size(file.read(qcow2.HEADER_SIZE))
+        written = msgspec.structs.replace(writer.finish(), virtual_size=size)
+        self.activate(image.id, Status.SAVING, writer, written)
+
+    def activate(self, image_id: str, status: Status, writer: Writer, written: Written) -> None:
+        """Place the finished file and make the image active.  Raises IMAGE_GONE, and leaves nothing then."""
+        images = self._images
+        path = images.files.path(image_id)
+        writer.place(path)
+        with images.store.write() as db:
+            there = rows.move(
+                db,
+                image_id,
+                status,
+                Status.ACTIVE,
+                images.clock.now(),
+                size=written.size,
+                virtual_size=written.virtual_size or None,
+                checksum=written.checksum,
+                os_hash_algo=HASH_ALGORITHM,
+                os_hash_value=written.sha512,
+                stores=STORE_ID,
+            )
+        if not there:
+            path.unlink(missing_ok=True)
+            raise IMAGE_GONE(image_id=image_id)
+
+    def give_back(self, image_id: str, status: Status) -> None:
+        """A failed upload's image is queued again."""
+        images = self._images
+        with images.store.write() as db:
+            rows.move(db, image_id, status, Status.QUEUED, images.clock.now(), size=None, virtual_size=None)

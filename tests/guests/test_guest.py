@@ -10,6 +10,7 @@ import pytest
 from tests.guests.machine import Machine, machine
 from tests.guests.wire import GUEST_IP, INSTANCE, wire, write_drive, write_ec2, write_openstack
 
+from nephele.compute.virt.libvirt.config_drive import write_config_drive
 from nephele.guest import image_path
 from nephele.guest.build import build
 
@@ -100,8 +101,11 @@ def test_a_config_drive_wins_and_needs_no_network_service(tmp_path: Path, image:
 
 def test_a_config_drive_is_found_on_an_ide_cdrom(tmp_path: Path, image: Path, key: str) -> None:
     write_openstack(tmp_path / "drive", key, "from-cdrom")
-    write_drive(tmp_path / "drive", tmp_path / "drive.img")
-    extra = ("-drive", f"file={tmp_path}/drive.img,if=ide,media=cdrom,format=raw,readonly=on")
+    content = {
+        str(path.relative_to(tmp_path / "drive")): path.read_bytes() for path in tmp_path.glob("drive/**/*.json")
+    }
+    write_config_drive(content, tmp_path / "drive.iso")
+    extra = ("-drive", f"file={tmp_path}/drive.iso,if=ide,media=cdrom,format=raw,readonly=on")
     with wire(tmp_path, None) as space, machine(space, tmp_path, image, *extra) as guest:
         assert "hostname from-cdrom" in guest.wait_for("metadata from config-drive")
 

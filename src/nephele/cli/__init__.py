@@ -8,6 +8,7 @@ from nephele import __version__
 
 COMMANDS = {
     "up": "start a cloud in the foreground: every API, the conductor, the scheduler and its hosts",
+    "guest": "build the tiny guest, a bootable image to try a cloud with",
 }
 """What each subcommand is for; its module in this package has `arguments(parser)` and `run(options) -> int`."""
 

@@ -3,7 +3,7 @@
 For the demo, the tests, and anyone who wants to see a server answer: DHCP, IPv6 by router advertisements,
 config drive and metadata service, ssh by key, a login on the serial console (`cirros`, password `gocubsgo`),
 user-data scripts, growing root, ACPI power button, guest agent, hot-plug.  What it does is in `rootfs/`;
-`build.py` puts it together.
+`build.py` puts it together; `nephele guest build` is the command.
 """
 
 from pathlib import Path

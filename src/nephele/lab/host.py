@@ -32,6 +32,7 @@ from nephele.lab.errors import (
 from nephele.lab.processes import end, is_alive, process, spread
 from nephele.lab.records import Record
 from nephele.lab.settings import FOLDERS, log, socket, write_settings
+from nephele.network.agent.settings import AgentSettings
 
 PREFIX = "nephele-"
 START_SECONDS = 60.0
@@ -74,8 +75,8 @@ class LabHost(Struct, frozen=True):
     def stop(self) -> None:
         """End everything that runs in the host and remove its namespaces and files.  Stopped before: nothing to do."""
         _end_all(self.name)
-        for folder in FOLDERS:
-            shutil.rmtree(self.directory / folder, ignore_errors=True)
+        for folder in [*(self.directory / name for name in FOLDERS), AgentSettings().run_folder / self.netns]:
+            shutil.rmtree(folder, ignore_errors=True)
         if self.directory.exists() and not any(self.directory.iterdir()):
             self.directory.rmdir()
 

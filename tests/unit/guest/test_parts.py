@@ -3,6 +3,7 @@
 import struct
 import subprocess
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,8 @@ def test_an_archive_unpacks_to_the_same_tree(tmp_path: Path) -> None:
 
 
 def _list(archive: bytes) -> dict[str, tuple[int, bytes]]:
-    found, at = {}, 0
+    found: dict[str, tuple[int, bytes]] = {}
+    at = 0
     while True:
         assert archive[at : at + 6] == b"070701"
         numbers = [int(archive[at + 6 + 8 * i : at + 14 + 8 * i], 16) for i in range(13)]
@@ -90,7 +92,7 @@ def test_the_guests_scripts_are_shell_and_load_only_modules_it_has(script: Path)
     subprocess.run(["sh", "-n", script], check=True)
     for line in script.read_text().splitlines():
         words = line.replace(";", " ").replace("&&", " ").split()
-        for before, word in zip(words, words[1:], strict=False):
+        for before, word in pairwise(words):
             if before == "load" and "$" not in word:
                 assert word in (*LATER, *OTHER_DISKS)
 

@@ -15,7 +15,7 @@ from nephele.kernel.errors import UNAUTHORIZED
 from nephele.kernel.ids import Ids
 from nephele.kernel.store import Store, metadata
 from nephele.web.app import build
-from nephele.web.dispatch import Edge
+from nephele.web.dispatch import Edge, Verify
 from nephele.web.routing import Api
 
 PROJECT, OTHER_PROJECT = "1" * 32, "2" * 32
@@ -71,7 +71,7 @@ def verify(token: str) -> Context:
 class Http:
     """A blocking HTTP client on an application in this process; `as_` names the caller."""
 
-    def __init__(self, apis: list[Api], ids: Ids) -> None:
+    def __init__(self, apis: list[Api], ids: Ids, verify: Verify = verify) -> None:
         self._app = build(apis, Edge(verify, ids, None, ""))
 
     def __call__(self, method: str, path: str, *, as_: str = "member", **options: Any) -> httpx.Response:

@@ -26,6 +26,16 @@ class Context(Struct, frozen=True, kw_only=True):
     server_id: str = ""
     """Set where the token was delegated to a host for the work on one server only."""
 
+    token_issued_at: int = 0
+    """When the token was issued (Instant)."""
+    token_issue_ms: float = 0.0
+    """How long the authentication behind the token took, password hashing included."""
+    auth_methods: tuple[str, ...] = ()
+    """How the caller proved who it is: `password`, `token`, `application_credential`."""
+    trust_id: str = ""
+    """Set where the token acts for another user by a trust."""
+    application_credential_id: str = ""
+
     @property
     def is_admin(self) -> bool:
         """Whether the caller administers the whole cloud."""

@@ -1,0 +1,128 @@
+"""Tokens over HTTP: issue, show, end; and what a caller may get a token for."""
+
+from nephele.identity.api import views
+from nephele.identity.catalog import Whose
+from nephele.identity.errors import TOKEN_NOT_FOUND
+from nephele.identity.model import SYSTEM, Target
+from nephele.identity.service import Identity
+from nephele.identity.tokens import Claims
+from nephele.kernel.clock import SECOND, Instant, iso
+from nephele.kernel.errors import NOT_FOUND, Refused
+from nephele.web.call import Call
+from nephele.web.routing import Reply
+
+EXPIRED_WINDOW: Instant = 48 * 3600 * SECOND
+"""How long after its end a token is still shown to a service that asks so (`allow_expired`)."""
+
+
+def cloud_url(call: Call) -> str:
+    """Where the whole cloud answers, as this client sees it."""
+    return call.base_url.removesuffix(call.api.prefix)
+
+
+def time_text(instant: Instant) -> str:
+    """`2026-01-31T12:00:00.000000Z`: whole seconds in the form that clients expect."""
+    return iso(instant).removesuffix("Z") + ".000000Z"
+
+
+def issue(identity: Identity, call: Call) -> Reply:
+    """Authenticate."""
+    token, claims = identity.issue(call.body.auth)
+    return Reply(_body(identity, call, claims), 201, _headers(token))
+
+
+def show(identity: Identity, call: Call) -> Reply:
+    """What a token says."""
+    token, claims = _subject(identity, call, "identity:validate_token")
+    return Reply(_body(identity, call, claims), 200, _headers(token))
+
+
+def check(identity: Identity, call: Call) -> Reply:
+    """Whether a token is good."""
+    token, _claims = _subject(identity, call, "identity:check_token")
+    return Reply(None, 200, _headers(token))
+
+
+def revoke(identity: Identity, call: Call) -> None:
+    """End a token."""
+    _token, claims = _subject(identity, call, "identity:revoke_token")
+    identity.revoke(claims)
+
+
+def _subject(identity: Identity, call: Call, rule: str) -> tuple[str, Claims]:
+    token = call.header("X-Subject-Token")
+    grace = EXPIRED_WINDOW if call.query.flag("allow_expired") else 0
+    try:
+        claims, context = identity.examine(token, grace=grace)
+    except Refused:
+        raise TOKEN_NOT_FOUND() from None
+    if context.server_id:
+        raise TOKEN_NOT_FOUND()
+    call.enforce(rule, {"target.token.user_id": claims.user_id})
+    return token, claims
+
+
+def _headers(token: str) -> dict[str, str]:
+    return {"X-Subject-Token": token, "Vary": "X-Auth-Token"}
+
+
+def _body(identity: Identity, call: Call, claims: Claims) -> views.View:
+    view: views.View = {
+        "methods": claims.methods,
+        "user": {
+            "id": claims.user_id,
+            "name": claims.user_name,
+            "domain": _domain(identity, claims.user_domain_id),
+            "password_expires_at": None,
+        },
+        "audit_ids": claims.audit_ids,
+        "issued_at": time_text(claims.issued_at),
+        "expires_at": time_text(claims.expires_at),
+    }
+    if claims.project_id:
+        domain = _domain(identity, claims.project_domain_id)
+        view["project"] = {"id": claims.project_id, "name": claims.project_name, "domain": domain}
+        view["is_domain"] = False
+    elif claims.domain_id:
+        view["domain"] = _domain(identity, claims.domain_id)
+    elif claims.system_scope:
+        view["system"] = {"all": True}
+    if claims.is_scoped:
+        ids = identity.roles.graph().ids_by_name
+        view["roles"] = [{"id": ids.get(name, ""), "name": name} for name in claims.roles]
+        if "nocatalog" not in call.query:
+            view["catalog"] = identity.catalog.view(Whose(cloud_url(call), claims.project_id, claims.user_id))
+    return {"token": view}
+
+
+def _domain(identity: Identity, domain_id: str) -> dict[str, str]:
+    return {"id": domain_id, "name": identity.domain_name(domain_id)}
+
+
+def catalog(identity: Identity, call: Call) -> views.View:
+    """The caller's catalog.  Raises NOT_FOUND for a token without scope."""
+    caller = call.context
+    if not (caller.project_id or caller.domain_id or caller.system_scope):
+        raise NOT_FOUND()
+    view = identity.catalog.view(Whose(cloud_url(call), caller.project_id, caller.user_id))
+    return {"catalog": view, "links": {"next": None, "self": f"{call.base_url}/v3/auth/catalog", "previous": None}}
+
+
+def projects(identity: Identity, call: Call) -> views.View:
+    """The projects that the caller may get a token for."""
+    mine = identity.assignments.project_ids(call.context.user_id)
+    found = identity.projects.find([("enabled", "true")], only=mine)
+    return views.listing(call, "projects", [views.project(call, it) for it in found])
+
+
+def domains(identity: Identity, call: Call) -> views.View:
+    """The domains that the caller may get a token for."""
+    mine = identity.assignments.domain_ids(call.context.user_id)
+    found = identity.projects.find_domains([("enabled", "true")], only=mine)
+    return views.listing(call, "domains", [views.domain(call, it) for it in found])
+
+
+def system(identity: Identity, call: Call) -> views.View:
+    """Whether the caller may get a token for the system."""
+    has_roles = identity.assignments.role_ids(call.context.user_id, Target.SYSTEM, SYSTEM)
+    return views.listing(call, "system", [{"all": True}] if has_roles else [])

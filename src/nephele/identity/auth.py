@@ -1,0 +1,292 @@
+"""Authentication: from what a client proves to the claims of its token."""
+
+import secrets
+from base64 import urlsafe_b64encode
+
+import msgspec
+from msgspec import Struct
+
+from nephele.identity.assignments import Assignments
+from nephele.identity.errors import INVALID, REFUSED, WRONG_METHOD
+from nephele.identity.model import SYSTEM, Project, Target, User
+from nephele.identity.projects import Projects
+from nephele.identity.shared import Shared
+from nephele.identity.tokens import Claims
+from nephele.identity.users import Users
+from nephele.kernel.clock import SECOND, Instant, stopwatch
+from nephele.kernel.errors import UNAUTHORIZED
+
+
+class DomainRef(Struct, frozen=True):
+    """A domain by id or name."""
+
+    id: str = ""
+    name: str = ""
+
+
+class UserRef(Struct, frozen=True):
+    """A user by id, or by name in a domain, with a password."""
+
+    id: str = ""
+    name: str = ""
+    domain: DomainRef = DomainRef()
+    password: str = ""
+
+
+class PasswordProof(Struct, frozen=True):
+    """The method `password`."""
+
+    user: UserRef
+
+
+class TokenProof(Struct, frozen=True):
+    """The method `token`."""
+
+    id: str
+
+
+class Proofs(Struct, frozen=True):
+    """What a client proves: the methods that it names, each with its part."""
+
+    methods: tuple[str, ...]
+    password: PasswordProof | None = None
+    token: TokenProof | None = None
+
+
+class ProjectRef(Struct, frozen=True):
+    """A project by id, or by name in a domain."""
+
+    id: str = ""
+    name: str = ""
+    domain: DomainRef | None = None
+
+
+class SystemRef(Struct, frozen=True):
+    """The whole system."""
+
+    all: bool = False
+
+
+class Scope(Struct, frozen=True):
+    """What the token is to be good for: one of these."""
+
+    project: ProjectRef | None = None
+    domain: DomainRef | None = None
+    system: SystemRef | None = None
+    unscoped: dict[str, object] | None = None
+
+
+class Login(Struct, frozen=True):
+    """A request for a token; a scope of the text `unscoped` asks for none, not even the user's default project."""
+
+    identity: Proofs
+    scope: Scope | str | None = None
+
+
+class Subject(Struct, frozen=True, kw_only=True):
+    """Who it is, and what limits the way it was proven puts on the token."""
+
+    user_id: str
+    methods: tuple[str, ...]
+    audit_chain: str = ""
+    expires_at: Instant | None = None
+    before: Claims | None = None
+
+
+class Authentication:
+    """Makes the claims of tokens, and brings them up to date.
+
+    Args:
+        shared: store, time, ids, revocations.
+        lifetime: of a token, in microseconds.
+    """
+
+    def __init__(
+        self, shared: Shared, users: Users, projects: Projects, assignments: Assignments, lifetime: Instant
+    ) -> None:
+        self._shared = shared
+        self._users, self._projects, self._assignments = users, projects, assignments
+        self._lifetime = lifetime
+
+    def authenticate(self, login: Login, before: Claims | None) -> Claims:
+        """The claims of a new token.  Hashes passwords: call it outside the event loop.
+
+        Args:
+            login: the request.
+            before: what the token says that the method `token` brought, verified.
+
+        Raises:
+            UNAUTHORIZED: for whatever is wrong with the proof or the scope, without telling what; INVALID: for
+            a request that can't be understood.
+        """
+        elapsed = stopwatch()
+        epoch = self._shared.revocations.current()
+        subject = self._prove(login.identity, before)
+        user = self.live_user(subject.user_id)
+        scope = login.scope
+        claims = self._unscoped(user, subject, epoch)
+        if isinstance(scope, Scope) and scope.unscoped is None:
+            claims = self._scoped(claims, scope, before)
+        elif scope is None and before is None and user.default_project_id:
+            claims = self._on_default_project(claims, user.default_project_id)
+        return msgspec.structs.replace(claims, issue_ms=elapsed())
+
+    def _prove(self, proofs: Proofs, before: Claims | None) -> Subject:
+        if not proofs.methods:
+            raise INVALID(reason="The request names no authentication method.")
+        subjects = [self._by_method(method, proofs, before) for method in dict.fromkeys(proofs.methods)]
+        if len({subject.user_id for subject in subjects}) != 1:
+            raise UNAUTHORIZED()
+        last = subjects[-1]
+        methods = tuple(dict.fromkeys(method for subject in subjects for method in subject.methods))
+        limits = [subject.expires_at for subject in subjects if subject.expires_at is not None]
+        return msgspec.structs.replace(last, methods=methods, expires_at=min(limits) if limits else None)
+
+    def _by_method(self, method: str, proofs: Proofs, before: Claims | None) -> Subject:
+        if method == "password":
+            if proofs.password is None:
+                raise INVALID(reason="The method password needs a part of that name.")
+            return self._by_password(proofs.password.user)
+        if method == "token":
+            if before is None:
+                raise INVALID(reason="The method token needs a part of that name.")
+            return _by_token(before)
+        raise WRONG_METHOD(method=method)
+
+    def _by_password(self, ref: UserRef) -> Subject:
+        if not ref.id and not ref.name:
+            raise INVALID(reason="Invalid input for field identity/password/user: id or name must be present.")
+        if not ref.id and not (ref.domain.id or ref.domain.name):
+            raise INVALID(reason="Expecting to find domain in user: a name is unique within a domain only.")
+        user_id = ref.id
+        if not user_id:
+            domain_id = self._domain_id(ref.domain)
+            user = self._users.named(ref.name, domain_id) if domain_id else None
+            user_id = user.id if user else ""
+        if not self._users.has_password(user_id, ref.password):
+            raise UNAUTHORIZED()
+        return Subject(user_id=user_id, methods=("password",))
+
+    def live_user(self, user_id: str) -> User:
+        """The user, if it and its domain are enabled.  Raises UNAUTHORIZED."""
+        user = self._users.by_ids([user_id]).get(user_id)
+        if user is None or not user.enabled or not self._live(user.domain_id):
+            raise UNAUTHORIZED()
+        return user
+
+    def _live(self, project_id: str) -> Project | None:
+        """A project or domain, if it and its domain are enabled."""
+        found = self._projects.by_ids([project_id]).get(project_id)
+        if found is None or not found.enabled:
+            return None
+        return found if found.is_domain or self._live(found.domain_id) else None
+
+    def _unscoped(self, user: User, subject: Subject, epoch: int) -> Claims:
+        now = self._shared.clock.now()
+        expires_at = (now + self._lifetime) // SECOND * SECOND
+        if subject.expires_at is not None:
+            expires_at = min(expires_at, subject.expires_at)
+        audit_id = new_audit_id()
+        return Claims(
+            epoch=epoch,
+            issued_at=now,
+            expires_at=expires_at,
+            issue_ms=0,
+            methods=subject.methods,
+            audit_ids=(audit_id, subject.audit_chain) if subject.audit_chain else (audit_id,),
+            user_id=user.id,
+            user_name=user.name,
+            user_domain_id=user.domain_id,
+        )
+
+    def _scoped(self, claims: Claims, scope: Scope, before: Claims | None) -> Claims:
+        asked = [part for part in (scope.project, scope.domain, scope.system) if part is not None]
+        if len(asked) != 1:
+            raise INVALID(reason="A scope names exactly one of project, domain and system.")
+        if before is not None and (before.trust_id or before.application_credential_id):
+            raise REFUSED(action="get another scope with a token that was delegated")
+        if scope.project is not None:
+            found = self._find_project(scope.project)
+            return self._on_project(claims, found)
+        if scope.domain is not None:
+            domain_id = self._domain_id(scope.domain)
+            if not domain_id or not self._live(domain_id):
+                raise UNAUTHORIZED()
+            return self._on_domain(claims, domain_id)
+        if scope.system is None or not scope.system.all:
+            raise INVALID(reason="A system scope must be on all of the system.")
+        return self._on_system(claims)
+
+    def _find_project(self, ref: ProjectRef) -> Project | None:
+        if ref.id:
+            return self._live(ref.id)
+        if not ref.name or ref.domain is None or not (ref.domain.id or ref.domain.name):
+            raise INVALID(reason="A project is named by its id, or by its name and domain.")
+        domain_id = self._domain_id(ref.domain)
+        found = self._projects.named(ref.name, domain_id) if domain_id else None
+        return self._live(found.id) if found else None
+
+    def _domain_id(self, ref: DomainRef) -> str:
+        """The id of the domain that is named; empty where there is none."""
+        if ref.id:
+            return ref.id
+        found = self._projects.named(ref.name, "") if ref.name else None
+        return found.id if found else ""
+
+    def _on_project(self, claims: Claims, project: Project | None) -> Claims:
+        roles = self._assignments.role_names(claims.user_id, Target.PROJECT, project.id) if project else ()
+        if project is None or not roles:
+            raise UNAUTHORIZED()
+        return msgspec.structs.replace(
+            claims,
+            project_id=project.id,
+            project_name=project.name,
+            project_domain_id=project.domain_id,
+            roles=tuple(sorted(roles)),
+        )
+
+    def _on_domain(self, claims: Claims, domain_id: str) -> Claims:
+        roles = self._assignments.role_names(claims.user_id, Target.DOMAIN, domain_id)
+        if not roles:
+            raise UNAUTHORIZED()
+        return msgspec.structs.replace(claims, domain_id=domain_id, roles=tuple(sorted(roles)))
+
+    def _on_system(self, claims: Claims) -> Claims:
+        roles = self._assignments.role_names(claims.user_id, Target.SYSTEM, SYSTEM)
+        if not roles:
+            raise UNAUTHORIZED()
+        return msgspec.structs.replace(claims, system_scope="all", roles=tuple(sorted(roles)))
+
+    def _on_default_project(self, claims: Claims, project_id: str) -> Claims:
+        """The claims on the user's default project, if it still has a role there."""
+        project = self._live(project_id)
+        if project is None or not self._assignments.role_names(claims.user_id, Target.PROJECT, project_id):
+            return claims
+        return self._on_project(claims, project)
+
+    def refresh(self, claims: Claims) -> Claims:
+        """The claims as the database has them now: names and roles.  Raises UNAUTHORIZED where nothing is left."""
+        user = self.live_user(claims.user_id)
+        claims = msgspec.structs.replace(claims, user_name=user.name)
+        if claims.project_id:
+            return self._on_project(claims, self._live(claims.project_id))
+        if claims.domain_id:
+            if not self._live(claims.domain_id):
+                raise UNAUTHORIZED()
+            return self._on_domain(claims, claims.domain_id)
+        return self._on_system(claims) if claims.system_scope else claims
+
+
+def _by_token(before: Claims) -> Subject:
+    return Subject(
+        user_id=before.user_id,
+        methods=("token", *(method for method in before.methods if method != "token")),
+        audit_chain=before.audit_ids[-1],
+        expires_at=before.expires_at,
+        before=before,
+    )
+
+
+def new_audit_id() -> str:
+    """A name of the token that is no secret."""
+    return urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")

@@ -1,0 +1,47 @@
+"""What the identity service refuses, in Keystone's words."""
+
+from nephele.kernel.errors import Error
+
+_MISSING = "Could not find {what}: {id}."
+
+
+def _missing(what: str) -> Error:
+    return Error(f"identity.{what.replace(' ', '_')}_not_found", 404, f"Could not find {what}: {{id}}.")
+
+
+USER_NOT_FOUND = _missing("user")
+GROUP_NOT_FOUND = _missing("group")
+PROJECT_NOT_FOUND = _missing("project")
+DOMAIN_NOT_FOUND = _missing("domain")
+ROLE_NOT_FOUND = _missing("role")
+REGION_NOT_FOUND = _missing("region")
+SERVICE_NOT_FOUND = _missing("service")
+ENDPOINT_NOT_FOUND = _missing("endpoint")
+TOKEN_NOT_FOUND = Error("identity.token_not_found", 404, "Could not find token.")
+TAG_NOT_FOUND = Error("identity.tag_not_found", 404, "Could not find project tag: {id}.")
+MEMBER_NOT_FOUND = Error("identity.member_not_found", 404, "User {user_id} is not a member of group {group_id}.")
+ASSIGNMENT_NOT_FOUND = Error(
+    "identity.assignment_not_found",
+    404,
+    "Could not find role assignment with role: {role_id}, {actor_type}: {actor_id}, {target_type}: {target_id}.",
+)
+IMPLIED_ROLE_NOT_FOUND = Error("identity.implied_role_not_found", 404, "{prior_id} does not imply {implied_id}.")
+
+DUPLICATE = Error(
+    "identity.duplicate", 409, "Conflict occurred attempting to store {what} - Duplicate entry found with {found}."
+)
+INVALID = Error("identity.invalid", 400, "{reason}")
+NO_DOMAIN = Error(
+    "identity.no_domain",
+    400,
+    "A domain-scoped token is required, or the request must name the domain_id.",
+)
+REFUSED = Error("identity.refused", 403, "You are not authorized to perform the requested action: {action}.")
+IMMUTABLE = Error(
+    "identity.immutable",
+    403,
+    'Unable to change the immutable {what} {id}: set its option "immutable" to false first.',
+)
+TREE_TOO_DEEP = Error("identity.tree_too_deep", 403, "Max hierarchy depth reached for the branch of {id}.")
+WRONG_METHOD = Error("identity.wrong_method", 401, "Attempted to authenticate with an unsupported method: {method}.")
+WRONG_PASSWORD = Error("identity.wrong_password", 401, "The original password is not right.")

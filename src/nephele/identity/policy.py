@@ -1,0 +1,144 @@
+"""Who may do what in the identity service: upstream's rule names and defaults.
+
+Differences in writing only: `token.domain.id` of upstream's checks is the caller's `domain_id` here, and
+`token.project.domain.id` its `project_domain_id`.  Targets are flat: `target.user.domain_id`.
+"""
+
+ADMIN = "rule:admin_required"
+READER = "rule:admin_required or (role:reader and system_scope:all)"
+ANYONE = "@"
+
+
+def _reader_or(*others: str) -> str:
+    return " or ".join((READER, *others))
+
+
+def _admin_or(*others: str) -> str:
+    return " or ".join((ADMIN, *others))
+
+
+_OWN_PROJECT = "(role:reader and domain_id:%(target.project.domain_id)s) or project_id:%(target.project.id)s"
+_OWN_CREDENTIAL = "user_id:%(target.credential.user_id)s"
+_TRUSTOR = "user_id:%(target.trust.trustor_user_id)s"
+_TRUSTEE = "user_id:%(target.trust.trustee_user_id)s"
+_GLOBAL_OR_OWN_ROLE = "(domain_id:%(target.role.domain_id)s or 'None':%(target.role.domain_id)s)"
+
+
+def _in_domain(role: str) -> str:
+    """The caller has `role` in the domain that both the user or group and the project or domain belong to."""
+    pairs = [
+        f"(role:{role} and domain_id:%(target.{actor}.domain_id)s and domain_id:%(target.{place})s)"
+        for actor in ("user", "group")
+        for place in ("project.domain_id", "domain.id")
+    ]
+    return f"({' or '.join(pairs)})"
+
+
+_GRANT = _admin_or(
+    f"({_in_domain('admin')} and {_GLOBAL_OR_OWN_ROLE})",
+    f"({_in_domain('manager')} and rule:domain_managed_target_role)",
+)
+
+
+def _crud(thing: str, read: str = READER, change: str = ADMIN, plural: str = "") -> dict[str, str]:
+    """The five rules that most resources have."""
+    return {
+        f"identity:get_{thing}": read,
+        f"identity:list_{plural or thing + 's'}": read,
+        f"identity:create_{thing}": change,
+        f"identity:update_{thing}": change,
+        f"identity:delete_{thing}": change,
+    }
+
+
+RULES: dict[str, str] = {
+    "admin_required": "role:admin",
+    "service_role": "role:service",
+    "service_or_admin": "rule:admin_required or rule:service_role",
+    "owner": "user_id:%(user_id)s",
+    "admin_or_owner": "rule:admin_required or rule:owner",
+    "token_subject": "user_id:%(target.token.user_id)s",
+    "domain_managed_target_role": (
+        "'manager':%(target.role.name)s or 'member':%(target.role.name)s or 'reader':%(target.role.name)s"
+    ),
+    # tokens
+    "identity:check_token": _reader_or("rule:token_subject"),
+    "identity:validate_token": _reader_or("rule:service_role", "rule:token_subject"),
+    "identity:revoke_token": _admin_or("rule:token_subject"),
+    "identity:get_auth_catalog": ANYONE,
+    "identity:get_auth_projects": ANYONE,
+    "identity:get_auth_domains": ANYONE,
+    "identity:get_auth_system": ANYONE,
+    # users and groups
+    **_crud("user", change=_admin_or("(role:manager and domain_id:%(target.user.domain_id)s)")),
+    "identity:get_user": _reader_or(
+        "(role:reader and domain_id:%(target.user.domain_id)s)", "user_id:%(target.user.id)s"
+    ),
+    "identity:list_users": _reader_or("(role:reader and domain_id:%(target.domain_id)s)"),
+    "identity:list_user_projects": _reader_or(
+        "(role:reader and domain_id:%(target.user.domain_id)s)", "user_id:%(target.user.id)s"
+    ),
+    **_crud(
+        "group",
+        _reader_or("(role:reader and domain_id:%(target.group.domain_id)s)"),
+        _admin_or("(role:manager and domain_id:%(target.group.domain_id)s)"),
+    ),
+    "identity:list_groups_for_user": _reader_or(
+        "(role:reader and domain_id:%(target.user.domain_id)s)", "user_id:%(target.user.id)s"
+    ),
+    "identity:list_users_in_group": _reader_or("(role:reader and domain_id:%(target.group.domain_id)s)"),
+    "identity:check_user_in_group": _reader_or(
+        "(role:reader and domain_id:%(target.group.domain_id)s and domain_id:%(target.user.domain_id)s)"
+    ),
+    **dict.fromkeys(
+        ("identity:add_user_to_group", "identity:remove_user_from_group"),
+        _admin_or("(role:manager and domain_id:%(target.group.domain_id)s and domain_id:%(target.user.domain_id)s)"),
+    ),
+    # projects and domains
+    **_crud("project", change=_admin_or("(role:manager and domain_id:%(target.project.domain_id)s)")),
+    "identity:get_project": _reader_or(_OWN_PROJECT),
+    "identity:list_projects": _reader_or("(role:reader and domain_id:%(target.domain_id)s)"),
+    "identity:list_project_tags": _reader_or(_OWN_PROJECT),
+    "identity:get_project_tag": _reader_or(_OWN_PROJECT),
+    **dict.fromkeys(
+        (
+            "identity:update_project_tags",
+            "identity:create_project_tag",
+            "identity:delete_project_tags",
+            "identity:delete_project_tag",
+        ),
+        _admin_or("(role:manager and domain_id:%(target.project.domain_id)s)"),
+    ),
+    **_crud("domain"),
+    "identity:get_domain": _reader_or("domain_id:%(target.domain.id)s", "project_domain_id:%(target.domain.id)s"),
+    "identity:list_domains": _reader_or("(role:reader and domain_id:%(target.domain.id)s)"),
+    # roles
+    **_crud("role"),
+    "identity:get_role": _reader_or("(role:manager and rule:domain_managed_target_role)"),
+    "identity:list_roles": _reader_or("role:manager"),
+    **_crud("domain_role"),
+    **_crud("implied_role"),
+    "identity:list_role_inference_rules": READER,
+    "identity:check_implied_role": READER,
+    "identity:check_grant": _reader_or(f"({_in_domain('reader')} and {_GLOBAL_OR_OWN_ROLE})"),
+    "identity:list_grants": _reader_or(_in_domain("reader")),
+    "identity:create_grant": _GRANT,
+    "identity:revoke_grant": _GRANT,
+    **{
+        f"identity:{verb}_for_{actor}": rule
+        for actor in ("user", "group")
+        for verb, rule in (
+            ("list_system_grants", READER),
+            ("check_system_grant", READER),
+            ("create_system_grant", ADMIN),
+            ("revoke_system_grant", ADMIN),
+        )
+    },
+    "identity:list_role_assignments": _reader_or("(role:reader and domain_id:%(target.domain_id)s)"),
+    "identity:list_role_assignments_for_tree": _reader_or("(role:reader and domain_id:%(target.domain_id)s)"),
+    # catalog
+    **_crud("region", read=ANYONE),
+    **_crud("service"),
+    **_crud("endpoint"),
+}
+"""Checks by rule name, as an operator's `policy.yaml` may override them."""

@@ -1,0 +1,170 @@
+"""The table of Keystone's operations, mounted at `/identity`."""
+
+from nephele.identity import policy
+from nephele.identity.api import (
+    assignments,
+    auth,
+    bodies,
+    catalog,
+    domains,
+    grants,
+    groups,
+    projects,
+    roles,
+    users,
+    versions,
+)
+from nephele.identity.auth import Login
+from nephele.identity.service import Identity
+from nephele.kernel.policy import Policy
+from nephele.web import faults
+from nephele.web.bodies import envelope
+from nephele.web.routing import PUBLIC, Api, Route
+
+ROUTES = [
+    Route("GET", "/", versions.show_all, PUBLIC, status=300),
+    Route("GET", "/v3", versions.show_v3, PUBLIC),
+    # tokens
+    Route("POST", "/v3/auth/tokens", auth.issue, PUBLIC, envelope("auth", Login), status=201, waits=True),
+    Route("GET", "/v3/auth/tokens", auth.show),
+    Route("HEAD", "/v3/auth/tokens", auth.check),
+    Route("DELETE", "/v3/auth/tokens", auth.revoke, status=204),
+    Route("GET", "/v3/auth/catalog", auth.catalog, "identity:get_auth_catalog"),
+    Route("GET", "/v3/auth/projects", auth.projects, "identity:get_auth_projects"),
+    Route("GET", "/v3/auth/domains", auth.domains, "identity:get_auth_domains"),
+    Route("GET", "/v3/auth/system", auth.system, "identity:get_auth_system"),
+    # users
+    Route("GET", "/v3/users", users.index),
+    Route("POST", "/v3/users", users.create, body=users.BODY, status=201, waits=True),
+    Route("GET", "/v3/users/{user_id}", users.show),
+    Route("PATCH", "/v3/users/{user_id}", users.update, body=users.BODY, waits=True),
+    Route("DELETE", "/v3/users/{user_id}", users.delete, status=204),
+    Route(
+        "POST",
+        "/v3/users/{user_id}/password",
+        users.change_password,
+        PUBLIC,
+        users.PASSWORD_BODY,
+        status=204,
+        waits=True,
+    ),
+    Route("GET", "/v3/users/{user_id}/groups", users.groups),
+    Route("GET", "/v3/users/{user_id}/projects", users.projects),
+    # groups
+    Route("GET", "/v3/groups", groups.index),
+    Route("POST", "/v3/groups", groups.create, body=groups.BODY, status=201),
+    Route("GET", "/v3/groups/{group_id}", groups.show),
+    Route("PATCH", "/v3/groups/{group_id}", groups.update, body=groups.BODY),
+    Route("DELETE", "/v3/groups/{group_id}", groups.delete, status=204),
+    Route("GET", "/v3/groups/{group_id}/users", groups.members),
+    Route("PUT", "/v3/groups/{group_id}/users/{user_id}", groups.add, status=204),
+    Route("GET", "/v3/groups/{group_id}/users/{user_id}", groups.check, status=204),
+    Route("DELETE", "/v3/groups/{group_id}/users/{user_id}", groups.remove, status=204),
+    # projects
+    Route("GET", "/v3/projects", projects.index),
+    Route("POST", "/v3/projects", projects.create, body=projects.BODY, status=201),
+    Route("GET", "/v3/projects/{project_id}", projects.show),
+    Route("PATCH", "/v3/projects/{project_id}", projects.update, body=projects.BODY),
+    Route("DELETE", "/v3/projects/{project_id}", projects.delete, status=204),
+    Route("GET", "/v3/projects/{project_id}/tags", projects.tags),
+    Route("PUT", "/v3/projects/{project_id}/tags", projects.set_tags, body=bodies.TagList),
+    Route("DELETE", "/v3/projects/{project_id}/tags", projects.clear_tags, status=204),
+    Route("GET", "/v3/projects/{project_id}/tags/{tag}", projects.check_tag, status=204),
+    Route("PUT", "/v3/projects/{project_id}/tags/{tag}", projects.add_tag, status=201),
+    Route("DELETE", "/v3/projects/{project_id}/tags/{tag}", projects.remove_tag, status=204),
+    # domains
+    Route("GET", "/v3/domains", domains.index),
+    Route("POST", "/v3/domains", domains.create, "identity:create_domain", domains.BODY, status=201),
+    Route("GET", "/v3/domains/{domain_id}", domains.show),
+    Route("PATCH", "/v3/domains/{domain_id}", domains.update, body=domains.BODY),
+    Route("DELETE", "/v3/domains/{domain_id}", domains.delete, status=204),
+    # roles
+    Route("GET", "/v3/roles", roles.index),
+    Route("POST", "/v3/roles", roles.create, body=roles.BODY, status=201),
+    Route("GET", "/v3/roles/{role_id}", roles.show),
+    Route("PATCH", "/v3/roles/{role_id}", roles.update, body=roles.BODY),
+    Route("DELETE", "/v3/roles/{role_id}", roles.delete, status=204),
+    Route("GET", "/v3/roles/{role_id}/implies", roles.implied, "identity:list_implied_roles"),
+    Route("GET", "/v3/roles/{role_id}/implies/{implied_role_id}", roles.show_implied, "identity:get_implied_role"),
+    Route("PUT", "/v3/roles/{role_id}/implies/{implied_role_id}", roles.imply, "identity:create_implied_role"),
+    Route(
+        "DELETE",
+        "/v3/roles/{role_id}/implies/{implied_role_id}",
+        roles.imply_no_more,
+        "identity:delete_implied_role",
+        status=204,
+    ),
+    Route(
+        "HEAD",
+        "/v3/roles/{role_id}/implies/{implied_role_id}",
+        roles.show_implied,
+        "identity:check_implied_role",
+        status=204,
+    ),
+    Route("GET", "/v3/role_inferences", roles.all_inferences, "identity:list_role_inference_rules"),
+    Route("GET", "/v3/role_assignments", assignments.index),
+    # catalog
+    Route("GET", "/v3/regions", catalog.regions, "identity:list_regions"),
+    Route("POST", "/v3/regions", catalog.create_region, "identity:create_region", catalog.REGION_BODY, status=201),
+    Route("GET", "/v3/regions/{region_id}", catalog.region, "identity:get_region"),
+    Route(
+        "PUT",
+        "/v3/regions/{region_id}",
+        catalog.create_region,
+        "identity:create_region",
+        catalog.REGION_BODY,
+        status=201,
+    ),
+    Route("PATCH", "/v3/regions/{region_id}", catalog.update_region, "identity:update_region", catalog.REGION_BODY),
+    Route("DELETE", "/v3/regions/{region_id}", catalog.delete_region, "identity:delete_region", status=204),
+    Route("GET", "/v3/services", catalog.services, "identity:list_services"),
+    Route("POST", "/v3/services", catalog.create_service, "identity:create_service", catalog.SERVICE_BODY, status=201),
+    Route("GET", "/v3/services/{service_id}", catalog.service, "identity:get_service"),
+    Route(
+        "PATCH", "/v3/services/{service_id}", catalog.update_service, "identity:update_service", catalog.SERVICE_BODY
+    ),
+    Route("DELETE", "/v3/services/{service_id}", catalog.delete_service, "identity:delete_service", status=204),
+    Route("GET", "/v3/endpoints", catalog.endpoints, "identity:list_endpoints"),
+    Route(
+        "POST", "/v3/endpoints", catalog.create_endpoint, "identity:create_endpoint", catalog.ENDPOINT_BODY, status=201
+    ),
+    Route("GET", "/v3/endpoints/{endpoint_id}", catalog.endpoint, "identity:get_endpoint"),
+    Route(
+        "PATCH",
+        "/v3/endpoints/{endpoint_id}",
+        catalog.update_endpoint,
+        "identity:update_endpoint",
+        catalog.ENDPOINT_BODY,
+    ),
+    Route("DELETE", "/v3/endpoints/{endpoint_id}", catalog.delete_endpoint, "identity:delete_endpoint", status=204),
+]
+
+
+def _grants(place: str, *, before: str = "", behind: str = "", listed: bool = True) -> list[Route]:
+    """The routes of roles given to users and groups on one kind of place."""
+    routes = []
+    for actor in ("users/{user_id}", "groups/{group_id}"):
+        path = f"/v3{before}/{place}/{actor}/roles"
+        if listed:
+            routes.append(Route("GET", path + behind, grants.index))
+        one = path + "/{role_id}" + behind
+        routes += [
+            Route("PUT", one, grants.grant, status=204),
+            Route("GET", one, grants.check, status=204),
+            Route("DELETE", one, grants.revoke, status=204),
+        ]
+    return routes
+
+
+ROUTES += [
+    *_grants("projects/{project_id}"),
+    *_grants("domains/{domain_id}"),
+    *_grants("system"),
+    *_grants("domains/{domain_id}", before="/OS-INHERIT", behind="/inherited_to_projects"),
+    *_grants("projects/{project_id}", before="/OS-INHERIT", behind="/inherited_to_projects"),
+]
+
+
+def api(identity: Identity, rules: Policy | None = None) -> Api:
+    """The identity service's HTTP face."""
+    return Api("identity", "/identity", identity, ROUTES, faults.keystone, rules or Policy(policy.RULES))

@@ -1,0 +1,207 @@
+"""The identity service, as the other parts of the cloud and its own API call it."""
+
+import secrets
+
+from nephele.identity.assignments import Assignments
+from nephele.identity.auth import Authentication, Login, new_audit_id
+from nephele.identity.catalog import Catalog
+from nephele.identity.passwords import Passwords
+from nephele.identity.projects import Projects
+from nephele.identity.revocations import Kind, Revocations, Verdict
+from nephele.identity.roles import Roles
+from nephele.identity.shared import Shared
+from nephele.identity.tables import signing_keys
+from nephele.identity.tokens import Claims, Keyring
+from nephele.identity.users import Groups, Users
+from nephele.kernel.clock import SECOND, Clock, Instant
+from nephele.kernel.context import Context
+from nephele.kernel.errors import UNAUTHORIZED
+from nephele.kernel.ids import Ids
+from nephele.kernel.store import Store
+
+TOKEN_LIFETIME: Instant = 3600 * SECOND
+DELEGATION_LIFETIME: Instant = 24 * 3600 * SECOND
+_REMEMBERED = 20_000
+
+
+class Identity:
+    """Keystone's job.
+
+    Args:
+        store: the database.
+        clock: the time.
+        ids: where ids come from.
+        passwords: how passwords are hashed.
+        token_lifetime: of a token, in microseconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        ids: Ids,
+        *,
+        passwords: Passwords | None = None,
+        token_lifetime: Instant = TOKEN_LIFETIME,
+    ) -> None:
+        self.store, self.clock, self.ids = store, clock, ids
+        self.revocations = Revocations(store, clock, max(token_lifetime, DELEGATION_LIFETIME))
+        shared = Shared(store, clock, ids, self.revocations)
+        self.passwords = passwords or Passwords()
+        self.projects = Projects(shared)
+        self.roles = Roles(shared)
+        self.users = Users(shared, self.passwords, self.projects)
+        self.groups = Groups(shared, self.users, self.projects)
+        self.assignments = Assignments(shared, self.users, self.groups, self.projects, self.roles)
+        self.catalog = Catalog(shared)
+        self.authentication = Authentication(shared, self.users, self.projects, self.assignments, token_lifetime)
+        self.keys = Keyring()
+        self._known: dict[str, tuple[int, Claims, Context]] = {}
+        self._domain_names: tuple[int, dict[str, str]] = (-1, {})
+
+    def load_keys(self) -> None:
+        """Learn the keys that tokens are signed with; the first cloud of a database makes one."""
+        with self.store.write() as db:
+            rows = db.execute(signing_keys.select().order_by(signing_keys.c.created_at)).all()
+            if not rows:
+                self._make_key()
+            for row in rows:
+                self.keys.add(row.private)
+
+    def _make_key(self) -> None:
+        private = secrets.token_bytes(32)
+        with self.store.write() as db:
+            values = {"private": private, "created_at": self.clock.now(), "retires_at": 0}
+            db.execute(signing_keys.insert().values(id=self.keys.add(private), **values))
+
+    def start(self) -> None:
+        """Load keys and revocations; called once the tables are there."""
+        self.load_keys()
+        self.revocations.prune()
+        self.revocations.poll()
+
+    def verify(self, token: str, *, delegated: bool = False) -> Context:
+        """The caller that a token stands for, without a database query unless something changed since it was issued.
+
+        Args:
+            token: as the client sent it.
+            delegated: accept a token that was delegated to a host for one server, too.
+
+        Raises:
+            UNAUTHORIZED: forged, expired, revoked, or delegated where that is not accepted.
+        """
+        context = self.examine(token)[1]
+        if context.server_id and not delegated:
+            raise UNAUTHORIZED()
+        return context
+
+    def examine(self, token: str, *, grace: Instant = 0) -> tuple[Claims, Context]:
+        """What a token says, brought up to date, and the caller it stands for.
+
+        `grace`: for so many microseconds after its end it still counts.  Raises UNAUTHORIZED.
+        """
+        self.revocations.follow()
+        epoch = self.revocations.epoch
+        known = self._known.get(token)
+        if known is not None and known[0] == epoch:
+            claims, context = known[1], known[2]
+        else:
+            claims = self._judged(known[1] if known else self.keys.read(token))
+            context = _context(claims, token)
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[token] = epoch, claims, context
+        if claims.expires_at + grace <= self.clock.now():
+            raise UNAUTHORIZED()
+        return claims, context
+
+    def _judged(self, claims: Claims) -> Claims:
+        verdict = self.revocations.judge(claims)
+        if verdict is Verdict.REVOKED:
+            raise UNAUTHORIZED()
+        return self.authentication.refresh(claims) if verdict is Verdict.RECHECK else claims
+
+    def issue(self, login: Login) -> tuple[str, Claims]:
+        """Authenticate and sign: the token and what it says.  Hashes passwords: call it outside the event loop.
+
+        Raises UNAUTHORIZED or INVALID, see `Authentication.authenticate`.
+        """
+        before = None
+        if login.identity.token is not None and "token" in login.identity.methods:
+            before, context = self.examine(login.identity.token.id)
+            if context.server_id:
+                raise UNAUTHORIZED()
+        claims = self.authentication.authenticate(login, before)
+        return self.keys.sign(claims), claims
+
+    def domain_name(self, domain_id: str) -> str:
+        """A domain's name, remembered until something changes."""
+        epoch = self.revocations.epoch
+        if self._domain_names[0] != epoch:
+            self._domain_names = epoch, {}
+        names = self._domain_names[1]
+        if domain_id not in names:
+            found = self.projects.by_ids([domain_id]).get(domain_id)
+            names[domain_id] = found.name if found else ""
+        return names[domain_id]
+
+    def revoke(self, claims: Claims) -> None:
+        """End a token now, on every server."""
+        self.revocations.add((Kind.AUDIT, claims.audit_ids[0]))
+
+    def delegate(self, context: Context, server_id: str, until: Instant) -> str:
+        """A token for the same user, project and roles, good for the work on one server only.
+
+        It is accepted by services that are asked over the bus (and for image data), nowhere else.
+        """
+        now = self.clock.now()
+        claims = Claims(
+            epoch=self.revocations.current(),
+            issued_at=now,
+            expires_at=min(until, now + DELEGATION_LIFETIME),
+            issue_ms=context.token_issue_ms,
+            methods=context.auth_methods,
+            audit_ids=(new_audit_id(),),
+            user_id=context.user_id,
+            user_name=context.user_name,
+            user_domain_id=context.user_domain_id,
+            roles=tuple(sorted(context.roles)),
+            project_id=context.project_id,
+            project_name=context.project_name,
+            project_domain_id=context.project_domain_id,
+            domain_id=context.domain_id,
+            system_scope=context.system_scope,
+            trust_id=context.trust_id,
+            application_credential_id=context.application_credential_id,
+            server_id=server_id,
+        )
+        return self.keys.sign(claims)
+
+    def seed(self, admin_password: str, demo_password: str) -> None:
+        """Give a new cloud its first content; what is there stays as it is."""
+        from nephele.identity.first_content import seed
+
+        seed(self, admin_password, demo_password)
+
+
+def _context(claims: Claims, token: str) -> Context:
+    return Context(
+        request_id="",
+        user_id=claims.user_id,
+        user_name=claims.user_name,
+        user_domain_id=claims.user_domain_id,
+        project_id=claims.project_id,
+        project_name=claims.project_name,
+        project_domain_id=claims.project_domain_id,
+        domain_id=claims.domain_id,
+        system_scope=claims.system_scope,
+        roles=frozenset(claims.roles),
+        token=token,
+        token_expires_at=claims.expires_at,
+        server_id=claims.server_id,
+        token_issued_at=claims.issued_at,
+        token_issue_ms=claims.issue_ms,
+        auth_methods=claims.methods,
+        trust_id=claims.trust_id,
+        application_credential_id=claims.application_credential_id,
+    )

@@ -1,0 +1,143 @@
+"""The tables of the identity service.
+
+Ids that point nowhere are empty strings, so that unique constraints hold over them.  A domain is a
+project with `is_domain` set and no domain of its own, as Keystone keeps it: the chain of parents of every
+project ends in its domain.
+"""
+
+import sqlalchemy as sa
+
+from nephele.kernel.store import Json, metadata
+
+Extra = Json(dict[str, object])
+_ID = sa.String(64)
+_TIME = sa.BigInteger
+
+
+def _attributes() -> tuple[sa.Column[object], sa.Column[object]]:
+    """What every resource may carry besides its own columns: options, and whatever else a client set."""
+    return sa.Column("options", Extra, nullable=False), sa.Column("extra", Extra, nullable=False)
+
+
+projects = sa.Table(
+    "identity_project",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("name", sa.String(64), nullable=False),
+    sa.Column("domain_id", _ID, nullable=False),
+    sa.Column("parent_id", _ID, nullable=False, index=True),
+    sa.Column("is_domain", sa.Boolean, nullable=False),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    *_attributes(),
+    sa.UniqueConstraint("domain_id", "name"),
+)
+project_tags = sa.Table(
+    "identity_project_tag",
+    metadata,
+    sa.Column("project_id", _ID, primary_key=True),
+    sa.Column("name", sa.String(255), primary_key=True),
+)
+users = sa.Table(
+    "identity_user",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("domain_id", _ID, nullable=False),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("default_project_id", _ID, nullable=False),
+    sa.Column("description", sa.Text),
+    *_attributes(),
+    sa.Column("password_hash", sa.Text, nullable=False),
+    sa.UniqueConstraint("domain_id", "name"),
+)
+groups = sa.Table(
+    "identity_group",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("domain_id", _ID, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("extra", Extra, nullable=False),
+    sa.UniqueConstraint("domain_id", "name"),
+)
+memberships = sa.Table(
+    "identity_membership",
+    metadata,
+    sa.Column("user_id", _ID, primary_key=True),
+    sa.Column("group_id", _ID, primary_key=True, index=True),
+)
+roles = sa.Table(
+    "identity_role",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("domain_id", _ID, nullable=False),
+    sa.Column("description", sa.Text),
+    *_attributes(),
+    sa.UniqueConstraint("domain_id", "name"),
+)
+implied_roles = sa.Table(
+    "identity_implied_role",
+    metadata,
+    sa.Column("prior_id", _ID, primary_key=True),
+    sa.Column("implied_id", _ID, primary_key=True),
+)
+assignments = sa.Table(
+    "identity_assignment",
+    metadata,
+    sa.Column("actor_type", sa.String(8), primary_key=True),
+    sa.Column("actor_id", _ID, primary_key=True),
+    sa.Column("target_type", sa.String(8), primary_key=True),
+    sa.Column("target_id", _ID, primary_key=True),
+    sa.Column("role_id", _ID, primary_key=True),
+    sa.Column("inherited", sa.Boolean, primary_key=True),
+    sa.Index("identity_assignment_target", "target_id", "target_type"),
+    sa.Index("identity_assignment_role", "role_id"),
+)
+regions = sa.Table(
+    "identity_region",
+    metadata,
+    sa.Column("id", sa.String(255), primary_key=True),
+    sa.Column("parent_id", sa.String(255), nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("extra", Extra, nullable=False),
+)
+services = sa.Table(
+    "identity_service",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("type", sa.String(255), nullable=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("description", sa.Text),
+    sa.Column("extra", Extra, nullable=False),
+)
+endpoints = sa.Table(
+    "identity_endpoint",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("service_id", _ID, nullable=False, index=True),
+    sa.Column("region_id", sa.String(255), nullable=False),
+    sa.Column("interface", sa.String(8), nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("extra", Extra, nullable=False),
+)
+signing_keys = sa.Table(
+    "identity_signing_key",
+    metadata,
+    sa.Column("id", sa.LargeBinary(4), primary_key=True),
+    sa.Column("private", sa.LargeBinary(32), nullable=False),
+    sa.Column("created_at", _TIME, nullable=False),
+    sa.Column("retires_at", _TIME, nullable=False),
+)
+revocations = sa.Table(
+    "identity_revocation",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("subject", sa.String(255), nullable=False),
+    sa.Column("created_at", _TIME, nullable=False),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,247 @@
+"""Users, their passwords, and the groups that they are in."""
+
+from collections.abc import Iterable
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import UNSET, Struct, UnsetType
+
+from nephele.identity.errors import GROUP_NOT_FOUND, INVALID, MEMBER_NOT_FOUND, USER_NOT_FOUND, WRONG_PASSWORD
+from nephele.identity.model import Actor, Extra, Group, User
+from nephele.identity.passwords import MAX_PASSWORD, Passwords
+from nephele.identity.projects import Projects
+from nephele.identity.revocations import EVERYONE, Kind
+from nephele.identity.roles import merged_options
+from nephele.identity.shared import Filters, Shared, columns_of, narrowed, store_change, store_new
+from nephele.identity.tables import assignments, groups, memberships, users
+
+_USER = columns_of(users, User)
+_GROUP = columns_of(groups, Group)
+_USER_FILTERS = {name: users.c[name] for name in ("name", "domain_id", "enabled", "default_project_id", "description")}
+_GROUP_FILTERS = {name: groups.c[name] for name in ("name", "domain_id", "description")}
+
+
+class UserChange(Struct, frozen=True, kw_only=True):
+    """What an update sets; a password of None takes it away."""
+
+    name: str | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+    default_project_id: str | UnsetType = UNSET
+    description: str | UnsetType | None = UNSET
+    password: str | UnsetType | None = UNSET
+    options: Extra | UnsetType = UNSET
+    extra: Extra = {}
+
+
+class GroupChange(Struct, frozen=True, kw_only=True):
+    """What an update sets."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    extra: Extra = {}
+
+
+class Users:
+    """The users of all domains."""
+
+    def __init__(self, shared: Shared, passwords: Passwords, projects: Projects) -> None:
+        self._shared = shared
+        self._passwords = passwords
+        self._projects = projects
+
+    def get(self, user_id: str) -> User:
+        """One user.  Raises USER_NOT_FOUND."""
+        with self._shared.store.read() as db:
+            row = db.execute(sa.select(*_USER).where(users.c.id == user_id)).first()
+        if row is None:
+            raise USER_NOT_FOUND(id=user_id)
+        return User(*row)
+
+    def named(self, name: str, domain_id: str) -> User | None:
+        """The user of that name in a domain."""
+        with self._shared.store.read() as db:
+            row = db.execute(sa.select(*_USER).where(users.c.name == name, users.c.domain_id == domain_id)).first()
+        return User(*row) if row else None
+
+    def find(self, filters: Filters) -> list[User]:
+        """Users by `name`, `domain_id`, `enabled`."""
+        select = narrowed(sa.select(*_USER), filters, _USER_FILTERS).order_by(users.c.name)
+        with self._shared.store.read() as db:
+            return [User(*row) for row in db.execute(select)]
+
+    def by_ids(self, user_ids: Iterable[str]) -> dict[str, User]:
+        """Those of the users that exist."""
+        with self._shared.store.read() as db:
+            found = db.execute(sa.select(*_USER).where(users.c.id.in_(set(user_ids))))
+            return {row[0]: User(*row) for row in found}
+
+    def create(self, user: User, password: str | None) -> User:
+        """A new user; its id is made here unless given.  Hashes the password, so call it outside a transaction.
+
+        Raises DOMAIN_NOT_FOUND, INVALID or DUPLICATE.
+        """
+        hashed = self._hash(password)
+        with self._shared.store.write() as db:
+            self._projects.get_domain(user.domain_id)
+            self._check_default_project(user.default_project_id)
+            user = msgspec.structs.replace(user, id=user.id or self._shared.ids.hex())
+            values = {name: getattr(user, name) for name in user.__struct_fields__}
+            store_new(db, users, {**values, "password_hash": hashed}, "user")
+            return user
+
+    def update(self, user_id: str, change: UserChange) -> User:
+        """Change what is given.  Raises USER_NOT_FOUND, INVALID or DUPLICATE."""
+        values: dict[str, object] = {
+            name: value
+            for name in ("name", "enabled", "default_project_id", "description")
+            if (value := getattr(change, name)) is not UNSET
+        }
+        if change.password is not UNSET:
+            values["password_hash"] = self._hash(change.password)
+        with self._shared.store.write() as db:
+            user = self.get(user_id)
+            if change.default_project_id:
+                self._check_default_project(change.default_project_id)
+            if change.options is not UNSET:
+                values["options"] = merged_options(user.options, change.options)
+            store_change(db, users, user_id, {**values, "extra": {**user.extra, **change.extra}}, "user")
+            if change.enabled is False or change.password is not UNSET:
+                self._shared.revocations.add((Kind.USER, user_id))
+            elif "name" in values:
+                self._shared.revocations.add((Kind.RECHECK, user_id))
+            return self.get(user_id)
+
+    def change_password(self, user_id: str, original: str, password: str) -> None:
+        """A user sets a new password itself.  All of its tokens end.  Raises WRONG_PASSWORD or INVALID."""
+        if not self.has_password(user_id, original):
+            raise WRONG_PASSWORD()
+        self.update(user_id, UserChange(password=password))
+
+    def has_password(self, user_id: str, password: str) -> bool:
+        """Whether that is the user's password; takes as long where there is no such user."""
+        with self._shared.store.read() as db:
+            stored = db.execute(sa.select(users.c.password_hash).where(users.c.id == user_id)).scalar()
+        return self._passwords.matches(password, stored or "")
+
+    def delete(self, user_id: str) -> None:
+        """Remove a user with its roles and memberships.  Raises USER_NOT_FOUND."""
+        with self._shared.store.write() as db:
+            self.get(user_id)
+            gone = assignments.c
+            db.execute(assignments.delete().where(gone.actor_type == Actor.USER, gone.actor_id == user_id))
+            db.execute(memberships.delete().where(memberships.c.user_id == user_id))
+            db.execute(users.delete().where(users.c.id == user_id))
+            self._shared.revocations.add((Kind.USER, user_id))
+
+    def _hash(self, password: str | None) -> str:
+        if password is None:
+            return ""
+        if len(password) > MAX_PASSWORD:
+            raise INVALID(reason=f"The password is longer than {MAX_PASSWORD} characters.")
+        return self._passwords.hash(password)
+
+    def _check_default_project(self, project_id: str) -> None:
+        found = self._projects.by_ids([project_id]).get(project_id) if project_id else None
+        if found and found.is_domain:
+            raise INVALID(reason="User's default project must not be a domain.")
+
+
+class Groups:
+    """The groups of all domains and who is in them."""
+
+    def __init__(self, shared: Shared, users_: Users, projects: Projects) -> None:
+        self._shared = shared
+        self._users = users_
+        self._projects = projects
+
+    def get(self, group_id: str) -> Group:
+        """One group.  Raises GROUP_NOT_FOUND."""
+        with self._shared.store.read() as db:
+            row = db.execute(sa.select(*_GROUP).where(groups.c.id == group_id)).first()
+        if row is None:
+            raise GROUP_NOT_FOUND(id=group_id)
+        return Group(*row)
+
+    def find(self, filters: Filters, *, of_user: str = "") -> list[Group]:
+        """Groups by `name` and `domain_id`; those that a user is in."""
+        select = narrowed(sa.select(*_GROUP), filters, _GROUP_FILTERS).order_by(groups.c.name)
+        if of_user:
+            mine = sa.select(memberships.c.group_id).where(memberships.c.user_id == of_user)
+            select = select.where(groups.c.id.in_(mine))
+        with self._shared.store.read() as db:
+            return [Group(*row) for row in db.execute(select)]
+
+    def by_ids(self, group_ids: Iterable[str]) -> dict[str, Group]:
+        """Those of the groups that exist."""
+        with self._shared.store.read() as db:
+            found = db.execute(sa.select(*_GROUP).where(groups.c.id.in_(set(group_ids))))
+            return {row[0]: Group(*row) for row in found}
+
+    def create(self, group: Group) -> Group:
+        """A new group.  Raises DOMAIN_NOT_FOUND or DUPLICATE."""
+        with self._shared.store.write() as db:
+            self._projects.get_domain(group.domain_id)
+            group = msgspec.structs.replace(group, id=self._shared.ids.hex())
+            store_new(db, groups, {name: getattr(group, name) for name in group.__struct_fields__}, "group")
+            return group
+
+    def update(self, group_id: str, change: GroupChange) -> Group:
+        """Change what is given.  Raises GROUP_NOT_FOUND or DUPLICATE."""
+        with self._shared.store.write() as db:
+            group = self.get(group_id)
+            values: dict[str, object] = {"extra": {**group.extra, **change.extra}}
+            if change.name is not UNSET:
+                values["name"] = change.name
+            if change.description is not UNSET:
+                values["description"] = change.description
+            store_change(db, groups, group_id, values, "group")
+            return self.get(group_id)
+
+    def delete(self, group_id: str) -> None:
+        """Remove a group with its roles and memberships.  Raises GROUP_NOT_FOUND."""
+        with self._shared.store.write() as db:
+            self.get(group_id)
+            gone = assignments.c
+            db.execute(assignments.delete().where(gone.actor_type == Actor.GROUP, gone.actor_id == group_id))
+            db.execute(memberships.delete().where(memberships.c.group_id == group_id))
+            db.execute(groups.delete().where(groups.c.id == group_id))
+            self._shared.revocations.add((Kind.RECHECK, EVERYONE))
+
+    def members(self, group_id: str, filters: Filters) -> list[User]:
+        """Who is in a group.  Raises GROUP_NOT_FOUND."""
+        self.get(group_id)
+        inside = sa.select(memberships.c.user_id).where(memberships.c.group_id == group_id)
+        select = narrowed(sa.select(*_USER).where(users.c.id.in_(inside)), filters, _USER_FILTERS)
+        with self._shared.store.read() as db:
+            return [User(*row) for row in db.execute(select.order_by(users.c.name))]
+
+    def add(self, group_id: str, user_id: str) -> None:
+        """Put a user into a group; nothing changes where it is in it.  Raises GROUP_NOT_FOUND or USER_NOT_FOUND."""
+        with self._shared.store.write() as db:
+            self.get(group_id)
+            self._users.get(user_id)
+            if not self._is_member(db, group_id, user_id):
+                db.execute(memberships.insert().values(user_id=user_id, group_id=group_id))
+                self._shared.revocations.add((Kind.RECHECK, user_id))
+
+    def check(self, group_id: str, user_id: str) -> None:
+        """Raise MEMBER_NOT_FOUND (or GROUP_NOT_FOUND, USER_NOT_FOUND) unless the user is in the group."""
+        self.get(group_id)
+        self._users.get(user_id)
+        with self._shared.store.read() as db:
+            if not self._is_member(db, group_id, user_id):
+                raise MEMBER_NOT_FOUND(user_id=user_id, group_id=group_id)
+
+    def remove(self, group_id: str, user_id: str) -> None:
+        """Take a user out of a group.  Raises as `check` does."""
+        with self._shared.store.write() as db:
+            self.check(group_id, user_id)
+            gone = memberships.c
+            db.execute(memberships.delete().where(gone.group_id == group_id, gone.user_id == user_id))
+            self._shared.revocations.add((Kind.RECHECK, user_id))
+
+    @staticmethod
+    def _is_member(db: sa.Connection, group_id: str, user_id: str) -> bool:
+        row = memberships.c
+        select = sa.select(row.user_id).where(row.group_id == group_id, row.user_id == user_id)
+        return db.execute(select).first() is not None

@@ -1,0 +1,80 @@
+"""A seeded identity service, and a client on its API that logs in for real."""
+
+from typing import Any
+
+import httpx
+import pytest
+from tests.conftest import Http
+
+from nephele.identity.passwords import Passwords
+from nephele.identity.routes import api
+from nephele.identity.service import Identity
+from nephele.kernel.clock import FakeClock
+from nephele.kernel.ids import Ids
+from nephele.kernel.store import Store
+
+QUICK = Passwords(memory_kib=64, passes=1)
+"""Parameters for tests that hash often."""
+
+
+@pytest.fixture
+def identity(store: Store, clock: FakeClock, ids: Ids) -> Identity:
+    identity = Identity(store, clock, ids, passwords=QUICK)
+    identity.start()
+    identity.seed("admin-secret", "demo-secret")
+    return identity
+
+
+def login(
+    name: str, password: str, scope: dict[str, Any] | str | None = None, *, user_id: str = "", domain: str = "default"
+) -> dict[str, Any]:
+    """The body of a request for a token by password."""
+    user: dict[str, Any] = {"id": user_id} if user_id else {"name": name, "domain": {"id": domain}}
+    auth: dict[str, Any] = {"identity": {"methods": ["password"], "password": {"user": {**user, "password": password}}}}
+    if scope is not None:
+        auth["scope"] = scope
+    return {"auth": auth}
+
+
+def on_project(name: str) -> dict[str, Any]:
+    """A scope: a project of the default domain."""
+    return {"project": {"name": name, "domain": {"id": "default"}}}
+
+
+SYSTEM = {"system": {"all": True}}
+
+
+class Cloud:
+    """HTTP calls as real users: `cloud("GET", "/v3/users", token=…)`."""
+
+    def __init__(self, identity: Identity, ids: Ids) -> None:
+        self.identity = identity
+        self._http = Http([api(identity)], ids, identity.verify)
+        self.admin = self.token("admin", "admin-secret", on_project("admin"))
+
+    def __call__(self, method: str, path: str, *, token: str | None = None, **options: Any) -> httpx.Response:
+        return self._http(method, "/identity" + path, as_=self.admin if token is None else token, **options)
+
+    def token(self, name: str, password: str, scope: dict[str, Any] | str | None = None, **ref: str) -> str:
+        """A token; fails the test where none is given."""
+        answer = self("POST", "/v3/auth/tokens", token="", json=login(name, password, scope, **ref))
+        assert answer.status_code == 201, answer.text
+        return answer.headers["X-Subject-Token"]
+
+    def made(self, path: str, **attributes: Any) -> dict[str, Any]:
+        """A resource made by the administrator: `made("users", name="bob")`."""
+        name = path.rsplit("/", 1)[-1].removesuffix("s")
+        answer = self("POST", f"/v3/{path}", json={name: attributes})
+        assert answer.status_code == 201, answer.text
+        found: dict[str, Any] = answer.json()[name]
+        return found
+
+    def id_of(self, kind: str, name: str) -> str:
+        """The id of something by its name."""
+        found: str = self("GET", f"/v3/{kind}?name={name}").json()[kind][0]["id"]
+        return found
+
+
+@pytest.fixture
+def cloud(identity: Identity, ids: Ids) -> Cloud:
+    return Cloud(identity, ids)

@@ -12,13 +12,14 @@ from tests.contracts.rig import BRIDGE, Rig
 
 from nephele.compute.virt.driver import Driver
 from nephele.compute.virt.sim import SimWorld
+from nephele.lab import LabHost, start_host
 
 
 @pytest.fixture(params=["sim", pytest.param("libvirt", marks=pytest.mark.guests)])
 def rig(request: pytest.FixtureRequest, folder: Path) -> Iterator[Rig]:
     """A host with this hypervisor and nothing on it."""
     if request.param == "libvirt":
-        yield from libvirt_rig(request.getfixturevalue("libvirt_uri"), folder)
+        yield from libvirt_rig(request.getfixturevalue("libvirt_host"), folder)
     else:
         world = SimWorld(folder / "guests.db")
         yield Rig(lambda: world.host("sim-1"), folder)
@@ -26,21 +27,21 @@ def rig(request: pytest.FixtureRequest, folder: Path) -> Iterator[Rig]:
 
 
 @pytest.fixture
-def libvirt(libvirt_uri: str, folder: Path) -> Iterator[Rig]:
+def libvirt(libvirt_host: LabHost, folder: Path) -> Iterator[Rig]:
     """A host with libvirt and nothing on it."""
-    yield from libvirt_rig(libvirt_uri, folder)
+    yield from libvirt_rig(libvirt_host, folder)
 
 
-def libvirt_rig(uri: str, folder: Path) -> Iterator[Rig]:
+def libvirt_rig(host: LabHost, folder: Path) -> Iterator[Rig]:
     from nephele.compute.virt.libvirt import open_driver
 
     opened: list[Driver] = []
 
     def open_one() -> Driver:
-        opened.append(open_driver(uri, folder / "instances", "qemu"))
+        opened.append(open_driver(host.uri, folder / "instances", "qemu"))
         return opened[-1]
 
-    rig = Rig(open_one, folder)
+    rig = Rig(open_one, folder, host)
     try:
         yield rig
     finally:
@@ -59,16 +60,14 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def libvirt_uri() -> Iterator[str]:
+def libvirt_host() -> Iterator[LabHost]:
     """A libvirtd of the tests' own, in a lab host with a bridge."""
     if os.geteuid() != 0:
         pytest.skip("LIBVIRT IS NOT TESTED: a lab host needs root")
     pytest.importorskip("libvirt", reason="LIBVIRT IS NOT TESTED: libvirt-python is not installed (extra `host`)")
     if not all(map(shutil.which, ("libvirtd", "qemu-img", "qemu-system-x86_64"))):
         pytest.skip("LIBVIRT IS NOT TESTED: libvirtd and QEMU are not installed")
-    from nephele.lab import start_host
-
     with start_host(f"contract-{os.getpid()}", Path(tempfile.mkdtemp(prefix="nephele-h-"))) as host:
         for words in (("add", BRIDGE, "type", "bridge"), ("set", BRIDGE, "up")):
             subprocess.run(host.command("ip", "link", *words), check=True, timeout=30)
-        yield host.uri
+        yield host

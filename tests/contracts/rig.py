@@ -1,11 +1,15 @@
 """What a contract test gets: a driver, files to make guests of, and a record of the power changes told."""
 
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.contracts.guest_os import boot_sector
+
 from nephele.compute.virt.driver import Disk, DiskFormat, Driver, FileDisk, GuestSpec, ImageDisk, Nic, PowerState
+from nephele.lab import LabHost
 
 SERVER = "11111111-2222-4333-8444-555555555555"
 OTHER = "99999999-2222-4333-8444-555555555555"
@@ -16,13 +20,14 @@ VOLUME = "77777777-aaaa-4bbb-8ccc-dddddddddddd"
 class Rig:
     """A host to test on; `open_driver` gives a new driver for the same host."""
 
-    def __init__(self, open_driver: Callable[[], Driver], folder: Path) -> None:
+    def __init__(self, open_driver: Callable[[], Driver], folder: Path, host: LabHost | None = None) -> None:
         self.open_driver = open_driver
+        self._host = host
         self.folder = folder
         self.base = folder / "base.raw"
+        self.base.write_bytes(boot_sector().ljust(1 << 20, b"\0"))
         volume = folder / "volume.raw"
-        for path in (self.base, volume):
-            path.write_bytes(bytes(1 << 20))
+        volume.write_bytes(bytes(1 << 20))
         self.told: list[tuple[str, PowerState]] = []
         self.driver = self.open()
         self.volume = Disk(
@@ -65,6 +70,38 @@ class Rig:
             tap=f"tap-test{number}",
             mtu=1450,
         )
+
+    def base_of(self, boot_sector: bytes) -> Path:
+        """Another base image."""
+        path = self.folder / "other.raw"
+        path.write_bytes(boot_sector.ljust(1 << 20, b"\0"))
+        return path
+
+    @property
+    def host(self) -> LabHost:
+        """The lab host, where this is no simulation."""
+        assert self._host is not None
+        return self._host
+
+    def virsh(self, *words: str) -> str:
+        """What virsh answers."""
+        words = ("virsh", "-q", "-c", self.host.uri, *words)
+        return subprocess.run(words, check=True, capture_output=True, text=True, timeout=30).stdout
+
+    def links(self) -> str:
+        """The network links of the host."""
+        return subprocess.check_output(self.host.command("ip", "-o", "link"), text=True, timeout=30)
+
+    def qemu_pid(self) -> int:
+        """The process of the guest."""
+        return int((self.host.directory / f"run/libvirt/qemu/{self.spec().domain_name}.pid").read_text())
+
+    def wait_console(self, text: bytes, within: float = 10) -> None:
+        """Wait until the guest has written `text` to its console."""
+        end = time.monotonic() + within
+        while text not in (written := self.driver.console_output(SERVER, 10_000)):
+            assert time.monotonic() < end, written
+            time.sleep(0.01)
 
     def wait_told(self, server_id: str, state: PowerState, within: float = 5) -> None:
         """Wait until `state` was told of the guest."""

@@ -117,6 +117,7 @@ def _add_disks(devices: Element, spec: GuestSpec, where: InstanceDir, hardware: 
 def _add_ports(devices: Element, hardware: Hardware, spare: int) -> None:
     """PCI Express takes a plugged device only at a port that was there when the guest started."""
     if hardware.is_q35:
+        add(devices, "controller", type="pci", model="pcie-root")
         for _ in range(spare):
             add(devices, "controller", type="pci", model="pcie-root-port")
 

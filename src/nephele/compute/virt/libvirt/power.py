@@ -16,7 +16,7 @@ from nephele.compute.virt.libvirt.connection import Connection, Domain
 from nephele.compute.virt.libvirt.happenings import Happenings
 from nephele.compute.virt.libvirt.states import is_starting, power_state_of
 
-ASK_AGAIN_SECONDS = 3.0
+ASK_AGAIN_SECONDS = 1.0
 """A power button that is pressed before the guest listens is lost, so it is pressed again."""
 STARTING_SECONDS = 60.0
 
@@ -45,9 +45,9 @@ class Power:
         """Define the guest, anew if it was, and start it."""
         self._happenings.adopt(server_id)
         with self._connection.asking("define the guest", server_id, domain_name):
-            domain = self._connection.get().defineXML(xml)
+            domain = define(self._connection.get(), xml)
         with self._connection.asking("start the guest", server_id):
-            _unless_done(domain.create, lambda: bool(domain.isActive()))
+            start(domain)
 
     def ask_to_shut_down(self, domain: Domain, timeout: float) -> bool:
         """Ask the guest's system to shut down, again and again; whether it is off within `timeout` seconds."""
@@ -90,6 +90,16 @@ class Power:
         if state not in (PowerState.RUNNING, PowerState.PAUSED):
             raise GUEST_NOT_RUNNING(server_id=domain.UUIDString(), power_state=state.name.lower())
         return state
+
+
+def define(connection: Any, xml: str) -> Domain:
+    """Define a guest, anew if it was; libvirt's errors pass through."""
+    return connection.defineXML(xml)
+
+
+def start(domain: Domain) -> None:
+    """Start a guest that is defined; libvirt's errors pass through."""
+    _unless_done(domain.create, lambda: bool(domain.isActive()))
 
 
 def _press_power_button(domain: Domain) -> None:

@@ -2,8 +2,10 @@
 
 import os
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,6 +66,45 @@ def must(space: str, *words: str) -> str:
     done = run(space, *words)
     assert done.returncode == 0, f"{words}: {done.stdout} {done.stderr}"
     return done.stdout
+
+
+WHO_ASKS = """\
+import socket, sys
+with socket.create_server(("0.0.0.0", int(sys.argv[1]))) as server:
+    print("ready", flush=True)
+    while True:
+        connection, (address, _) = server.accept()
+        connection.sendall(address.encode())
+        connection.close()
+"""
+
+
+@contextmanager
+def who_asks(space: str, tcp_port: int) -> Iterator[None]:
+    """A service in a namespace that tells each caller which address it seems to come from."""
+    command = ["ip", "netns", "exec", space, sys.executable, "-c", WHO_ASKS, str(tcp_port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def ask(space: str, address: str, tcp_port: int) -> str:
+    """What the service at that address says; empty where it can't be reached within a second."""
+    return run(space, "timeout", "1", "busybox", "nc", address, str(tcp_port)).stdout
+
+
+def until(condition: Callable[[], bool], seconds: float = 10) -> bool:
+    """Wait until it holds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return condition()
 
 
 class FakeGuest:

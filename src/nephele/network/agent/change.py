@@ -68,10 +68,17 @@ def _perform(ip: Any, change: Change) -> None:
             raise OSError(errno.ENODEV, f"no interface named {change.name}")
         case SetAddress():
             address, length = change.address.split("/")
-            index = socket.if_nametoindex(change.link)
+            index = _index(change.link)
             _tolerant(ip.addr, change.add, index=index, address=address, prefixlen=int(length))
         case SetEntry():
             _entry(ip, change)
+
+
+def _index(name: str) -> int:
+    try:
+        return socket.if_nametoindex(name)
+    except OSError:
+        raise OSError(errno.ENODEV, f"no interface named {name}") from None
 
 
 def _delete(ip: Any, name: str) -> None:
@@ -79,7 +86,7 @@ def _delete(ip: Any, name: str) -> None:
     from pyroute2.netlink.exceptions import NetlinkError
 
     try:
-        ip.link("del", index=socket.if_nametoindex(name))
+        ip.link("del", index=_index(name))
     except NetlinkError as error:
         if error.code != errno.ENODEV:
             raise
@@ -107,14 +114,14 @@ def _make(ip: Any, link: Link) -> None:
 
 
 def _set(ip: Any, change: SetLink) -> None:
-    index = socket.if_nametoindex(change.name)
+    index = _index(change.name)
     wanted: dict[str, object] = {"state": "up"} if change.kind != "stranger" else {}
     if change.mtu:
         wanted["mtu"] = change.mtu
     if change.mac:
         wanted["address"] = change.mac
     if change.master is not None:
-        wanted["master"] = socket.if_nametoindex(change.master) if change.master else 0
+        wanted["master"] = _index(change.master) if change.master else 0
     ip.link("set", index=index, **wanted)
     if change.kind == "vxlan" and change.master:
         ip.brport("set", index=index, learning=0, unicast_flood=0, neigh_suppress=1)
@@ -126,7 +133,7 @@ def _entry(ip: Any, change: SetEntry) -> None:
         case Route():
             _tolerant(ip.route, change.add, dst=entry.destination, gateway=entry.via)
         case Neighbour():
-            index = socket.if_nametoindex(entry.link)
+            index = _index(entry.link)
             _tolerant(ip.neigh, change.add, ifindex=index, dst=entry.ip_address, lladdr=entry.mac, state=_NUD_PERMANENT)
         case Forward():
             _forward(ip, entry, add=change.add)
@@ -134,7 +141,7 @@ def _entry(ip: Any, change: SetEntry) -> None:
 
 def _forward(ip: Any, entry: Forward, *, add: bool) -> None:
     """The tunnel's own entries may be several for one MAC address, so they're appended."""
-    index = socket.if_nametoindex(entry.link)
+    index = _index(entry.link)
     if entry.to:
         verb = "append" if add else "del"
         ip.fdb(verb, ifindex=index, lladdr=entry.mac, dst=entry.to, flags=_NTF_SELF, state=_NUD_PERMANENT)

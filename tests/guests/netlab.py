@@ -259,5 +259,5 @@ def lab(name: str, wiring: HostWiring) -> Iterator[Lab]:
         subprocess.run(["ip", "netns", "del", host], check=False)
         subprocess.run(["rm", "-rf", str(folder)], check=False)
     assert "nephele" not in left
-    assert "nbr" not in left
+    assert "nbr0" not in left
     assert not spaces

@@ -1,12 +1,16 @@
 """The network agent on a real kernel: hosts and guests are network namespaces, so no hypervisor is needed."""
 
 import os
+import signal
+import subprocess
 from collections.abc import Iterator
 
 import pytest
-from tests.guests.netlab import PING_IN, Lab, group, lab, network, port, run
+from tests.guests.netlab import PING_IN, Lab, group, ident, lab, network, port, run, until
 
-from nephele.network.wiring import HostWiring
+from nephele.kernel.errors import Refused
+from nephele.network.agent import netns
+from nephele.network.wiring import ASK_WIRING, WIRING_CHANGED, AskWiring, HostWiring, WiredRule
 
 pytestmark = [pytest.mark.guests, pytest.mark.skipif(os.geteuid() != 0, reason="making namespaces needs root")]
 
@@ -45,3 +49,119 @@ def test_metadata_is_asked_for_the_guest(one: Lab) -> None:
     got = run(web.space, "busybox", "wget", "-q", "-O", "-", "http://169.254.169.254/latest/meta-data")
     assert got.stdout == "/latest/meta-data for 10.0.0.11"
     assert one.server.asked[0].network_id == WEB.network_id
+
+
+def test_what_others_destroy_comes_back(one: Lab) -> None:
+    """Within 10 s, as promised; the agent of these tests looks every second."""
+    web, shut = one.guest(WEB), one.guest(SHUT)
+    web.set_address("10.0.0.11/24")
+    shut.set_address("10.0.0.12/24")
+    assert shut.pings("10.0.0.11")
+    space = f"{one.host}.dhcp-{WEB.network_id}"
+    for words in (
+        ("ip", "link", "del", web.bridge),
+        ("nft", "delete", "table", "bridge", "nephele"),
+        ("nft", "flush", "ruleset"),
+        ("ip", "link", "set", web.bridge, "down"),
+        ("ip", "link", "set", WEB.tap, "nomaster"),
+        ("ip", "link", "del", "ndh" + WEB.network_id[:11]),
+        ("ip", "netns", "del", space),
+        ("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=0"),
+    ):
+        assert run(one.host, *words).returncode == 0, words
+        assert until(lambda: shut.pings("10.0.0.11") and not web.pings("10.0.0.12"), 10), words
+        assert until(lambda: "lease of 10.0.0.11" in web.dhcp(one.script), 10), words
+
+
+def test_dnsmasq_is_started_again(one: Lab) -> None:
+    web = one.guest(WEB)
+    pids = netns.dnsmasqs(f"{one.host}.dhcp-{WEB.network_id}")
+    assert len(pids) == 1
+    os.kill(pids[0], signal.SIGKILL)
+    assert until(lambda: netns.dnsmasqs(f"{one.host}.dhcp-{WEB.network_id}") not in (pids, []), 10)
+    assert "lease of 10.0.0.11" in web.dhcp(one.script)
+
+
+def test_a_restart_of_the_agent_loses_no_packet(one: Lab) -> None:
+    web, shut = one.guest(WEB), one.guest(SHUT)
+    web.set_address("10.0.0.11/24")
+    shut.set_address("10.0.0.12/24")
+    servers = netns.dnsmasqs(f"{one.host}.dhcp-{WEB.network_id}")
+    command = ["ip", "netns", "exec", shut.space, "busybox", "ping", "-i", "0.01", "-c", "200", "10.0.0.11"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as ping:
+        for _ in range(3):
+            one.agent.close()
+            one.start_agent().wire([WEB.id, SHUT.id])
+        out, _ = ping.communicate(timeout=30)
+    assert "200 packets transmitted, 200 packets received" in out
+    assert netns.dnsmasqs(f"{one.host}.dhcp-{WEB.network_id}") == servers
+
+
+def test_an_address_that_changes_hands_is_leased_to_its_new_holder(one: Lab) -> None:
+    web = one.guest(WEB)
+    assert "lease of 10.0.0.11" in web.dhcp(one.script)
+    servers = netns.dnsmasqs(f"{one.host}.dhcp-{WEB.network_id}")
+    heir = port(3, 1, "10.0.0.11", OPEN.id)
+    one.server.change(networks=(network(1, "10.0.0.0/24", [heir, SHUT]),), ports=(heir, SHUT))
+    assert "lease of 10.0.0.11" in one.guest(heir).dhcp(one.script)
+    assert netns.dnsmasqs(f"{one.host}.dhcp-{WEB.network_id}") == servers
+
+
+def test_a_network_that_cannot_be_made_says_why(one: Lab) -> None:
+    lost = port(4, 4, "10.0.4.4")
+    flat = network(4, "10.0.4.0/24", [lost], kind="flat", physical_network="nowhere", dhcp=None)
+    one.server.change(networks=(*one.server.wiring.networks, flat), ports=(WEB, SHUT, lost))
+    with pytest.raises(Refused, match="no link to physical network 'nowhere'"):
+        one.agent.wire([lost.id])
+    one.agent.wire([WEB.id])
+    assert until(lambda: lost.id in one.server.applied[-1].failed)
+    assert WEB.id in one.server.applied[-1].wired
+    with pytest.raises(Refused, match="is not bound to host"):
+        one.agent.wire([ident(0xBAD)])
+
+
+def test_rules_that_nft_refuses_fail_the_port_and_leave_the_old_ones(one: Lab) -> None:
+    web, shut = one.guest(WEB), one.guest(SHUT)
+    web.set_address("10.0.0.11/24")
+    shut.set_address("10.0.0.12/24")
+    broken = WiredRule(direction="ingress", ethertype="IPv4", remote_cidr="10.0.0.300")
+    one.server.change(groups=(OPEN, group(2, broken)))
+    with pytest.raises(Refused, match="nft refused the rules"):
+        one.agent.wire([WEB.id])
+    assert shut.pings("10.0.0.11")
+    assert not web.pings("10.0.0.12")
+    one.server.change(groups=(OPEN, CLOSED))
+    one.agent.wire([WEB.id])
+
+
+def test_what_is_not_wanted_goes_and_what_is_not_ours_stays(one: Lab) -> None:
+    one.agent.wire([WEB.id])
+    for words in (("ip", "link", "add", "nbridge", "type", "bridge"), ("nft", "add", "table", "inet", "other")):
+        assert run(one.host, *words).returncode == 0
+    one.server.change(networks=(), ports=(), groups=())
+    assert until(lambda: "nbr0" not in run(one.host, "ip", "-br", "link").stdout)
+    assert until(lambda: "nephele" not in run(one.host, "nft", "list", "ruleset").stdout)
+    assert not [name for name in netns.names() if name.startswith(one.host + ".")]
+    assert "nbridge" in run(one.host, "ip", "-br", "link").stdout
+    assert "table inet other" in run(one.host, "nft", "list", "ruleset").stdout
+
+
+def test_without_an_answer_the_last_one_stays_in_force(one: Lab) -> None:
+    web, shut = one.guest(WEB), one.guest(SHUT)
+    web.set_address("10.0.0.11/24")
+    shut.set_address("10.0.0.12/24")
+    one.server.bus.withdraw(ASK_WIRING)
+    one.server.bus.cast(WIRING_CHANGED, AskWiring(one.host), at=one.host)
+    run(one.host, "ip", "link", "del", web.bridge)
+    assert until(lambda: shut.pings("10.0.0.11"))
+    with pytest.raises(Refused, match="Nobody serves"):
+        one.agent.wire([WEB.id])
+
+
+def test_many_changes_are_met_by_few_runs(one: Lab) -> None:
+    one.agent.wire([WEB.id])
+    before = len(one.server.applied)
+    for _ in range(100):
+        one.server.change()
+    assert until(lambda: one.server.applied[-1].revision == one.server.wiring.revision)
+    assert len(one.server.applied) - before < 50

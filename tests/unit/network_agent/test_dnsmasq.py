@@ -1,6 +1,7 @@
 import msgspec
 
-from nephele.network.agent.dnsmasq import dhcp_service, release_packet
+from nephele.network.agent.dnsmasq import dhcp_service
+from nephele.network.agent.frames import release
 from nephele.network.wiring import Dhcp, DhcpLease, FixedIp, WiredNetwork, WiredSubnet
 
 SUBNET = WiredSubnet(
@@ -52,7 +53,9 @@ def test_subnets_without_dhcp_are_not_served() -> None:
 
 
 def test_a_release_names_address_guest_and_server() -> None:
-    packet = release_packet("10.0.0.5", "fa:16:3e:00:00:01", "10.0.0.2")
+    frame = release("10.0.0.5", "fa:16:3e:00:00:01", "10.0.0.2", "fa:16:3e:00:00:02")
+    assert frame[:12].hex(":") == "fa:16:3e:00:00:02:fa:16:3e:00:00:01"
+    packet = frame[42:]
     assert packet[12:16] == bytes([10, 0, 0, 5])
     assert packet[28:34].hex(":") == "fa:16:3e:00:00:01"
     assert packet[236:240] == bytes.fromhex("63825363")

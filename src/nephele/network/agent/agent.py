@@ -62,7 +62,7 @@ class NetworkAgent:
         self._settings = settings
         self._clock = clock
         self._kernel = Kernel(settings.host_netns)
-        self._dhcp = DhcpServers(settings.run_folder / (settings.host_netns or "own"))
+        self._dhcp = DhcpServers(settings.host_netns, settings.run_folder / (settings.host_netns or "own"))
         self._doors = MetadataDoors(host, bus)
         self._kernel.before_removal = self._doors.shut
         self._wake = threading.Condition()

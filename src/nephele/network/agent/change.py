@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from nephele.network.agent.arp import announce_address
 from nephele.network.agent.compare import (
     Change,
     DeleteLink,
@@ -18,6 +17,7 @@ from nephele.network.agent.compare import (
     SetLink,
     SetSysctl,
 )
+from nephele.network.agent.frames import announce_address
 from nephele.network.agent.spaces import Forward, Link, Neighbour, Route
 
 log = logging.getLogger(__name__)

@@ -12,22 +12,27 @@ import subprocess
 from pathlib import Path
 
 from nephele.network.agent import names, netns
-from nephele.network.agent.dnsmasq import DhcpService, release_packet
+from nephele.network.agent.dnsmasq import DhcpService
 from nephele.network.agent.errors import DHCP_NOT_STARTED
+from nephele.network.agent.frames import release
 from nephele.network.agent.plan import dhcp_folder
 
 
 class DhcpServers:
     """The DHCP servers of one host, with their files below `folder`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, host_netns: str, folder: Path) -> None:
+        self._host_netns = host_netns
         self._folder = folder
 
     def ensure(self, service: DhcpService) -> None:
         """Have the server run with what `service` says.  Raises DHCP_NOT_STARTED."""
         folder = dhcp_folder(self._folder, service.network_id)
         folder.mkdir(parents=True, exist_ok=True)
-        reconfigured = _write(folder / "conf", service.conf)
+        with netns.entered(service.space):
+            link = socket.if_nametoindex(names.DHCP_LINK)
+        # A server hears only the very link that it was started on: a new one needs a new server.
+        reconfigured = _write(folder / "conf", f"# {names.DHCP_LINK} is link {link}\n{service.conf}")
         changed = [_write(folder / "hosts", service.hosts), _write(folder / "options", service.options)]
         pid = self._running(folder, service.space)
         if pid and reconfigured:
@@ -38,7 +43,7 @@ class DhcpServers:
         elif any(changed):
             os.kill(pid, signal.SIGHUP)
         if any(changed) or not pid:
-            _take_back_leases(folder, service)
+            self._take_back_leases(folder, service)
 
     def forget(self, network_ids: set[str]) -> None:
         """Remove the files of all networks but these; their servers ended with their namespaces."""
@@ -46,6 +51,19 @@ class DhcpServers:
             for folder in self._folder.iterdir():
                 if folder.name not in network_ids:
                     shutil.rmtree(folder, ignore_errors=True)
+
+    def _take_back_leases(self, folder: Path, service: DhcpService) -> None:
+        """Give stale leases back in their holders' names: else the next holder of the address would get none.
+
+        The server hears only what comes in by its link, so the frame enters at that link's other end.
+        """
+        stale = _stale_leases(folder, service)
+        if not stale or not service.server:
+            return
+        with netns.entered(self._host_netns), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as packet:
+            packet.bind((names.dhcp_veth(service.network_id), 0))
+            for address, mac in stale:
+                packet.send(release(address, mac, service.server, service.server_mac))
 
     def _running(self, folder: Path, space: str) -> int:
         """The server's process, 0 where there is none; one in another namespace is ended."""
@@ -85,17 +103,11 @@ def _write(path: Path, text: str) -> bool:
     return True
 
 
-def _take_back_leases(folder: Path, service: DhcpService) -> None:
-    """Release leases of addresses that another port, or nobody, holds now: else their next holder would get none."""
+def _stale_leases(folder: Path, service: DhcpService) -> list[tuple[str, str]]:
+    """(address, MAC) of leases whose address another port, or nobody, holds now."""
     try:
         leases = [line.split() for line in (folder / "leases").read_text().splitlines()]
     except FileNotFoundError:
-        return
+        return []
     held = [(words[2], words[1]) for words in leases if len(words) >= 3 and "." in words[2]]
-    stale = [(address, mac) for address, mac in held if service.addresses.get(address, "").lower() != mac.lower()]
-    if not stale or not service.server:
-        return
-    with netns.entered(service.space), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, names.DHCP_LINK.encode() + b"\0")
-        for address, mac in stale:
-            udp.sendto(release_packet(address, mac, service.server), (service.server, 67))
+    return [(address, mac) for address, mac in held if service.addresses.get(address, "").lower() != mac.lower()]

@@ -3,7 +3,7 @@
 `conf` is read at start only; `hosts` and `options` again at each SIGHUP, so ports come and go without a restart.
 """
 
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 
 from msgspec import Struct
 
@@ -26,6 +26,7 @@ class DhcpService(Struct, frozen=True, kw_only=True):
     """Who holds which IPv4 address: MAC by address, for taking leases back."""
     server: str = ""
     """The server's IPv4 address."""
+    server_mac: str = ""
 
 
 def dhcp_service(network: WiredNetwork, dhcp: Dhcp, space: str, folder: str) -> DhcpService:
@@ -41,6 +42,7 @@ def dhcp_service(network: WiredNetwork, dhcp: Dhcp, space: str, folder: str) -> 
         hosts="".join(_host_lines(lease, served, dhcp.domain) for lease in leases),
         options=_options(network, subnets, own) + "".join(map(_port_options, leases)),
         addresses={one.ip_address: lease.mac for lease in leases for one in lease.ips if one.subnet_id in served},
+        server_mac=dhcp.mac,
         server=next((own[subnet.id] for subnet in subnets if subnet.id in own), ""),
     )
 
@@ -125,11 +127,3 @@ def _breaks_line(text: str) -> bool:
 
 def _tag(subnet: WiredSubnet) -> str:
     return f"subnet-{subnet.id}"
-
-
-def release_packet(address: str, mac: str, server: str) -> bytes:
-    """A DHCPRELEASE (RFC 2131) that gives a lease back in a guest's name."""
-    packet = bytes([1, 1, 6, 0]) + b"neph" + bytes(4) + ip_address(address).packed + bytes(12)
-    packet += bytes.fromhex(mac.replace(":", "")).ljust(16, b"\0") + bytes(192)
-    packet += bytes.fromhex("63825363") + bytes([53, 1, 7, 54, 4]) + ip_address(server).packed
-    return packet + bytes([255])

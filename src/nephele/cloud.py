@@ -1,13 +1,25 @@
 """Wires the parts of a cloud together; time, ids, randomness and the bus are parameters here."""
 
+import sqlalchemy as sa
+
+from nephele.client_file import ensure_passwords, write_client_file
 from nephele.config import Settings
+from nephele.identity import policy as identity_policy
+from nephele.identity import routes as identity_routes
+from nephele.identity.first_content import DEFAULT_DOMAIN
+from nephele.identity.service import Identity
+from nephele.identity.users import UserChange
+from nephele.image import policy as image_policy
+from nephele.image import routes as image_routes
+from nephele.image.service import Images
 from nephele.kernel.bus import LocalBus
-from nephele.kernel.clock import SystemClock
+from nephele.kernel.clock import Clock, SystemClock
 from nephele.kernel.context import Context
 from nephele.kernel.engine import Engine
-from nephele.kernel.errors import UNAUTHORIZED
 from nephele.kernel.ids import Ids
+from nephele.kernel.policy import Policy
 from nephele.kernel.store import Store, metadata
+from nephele.placement.service import Placement
 from nephele.web.app import build
 from nephele.web.dispatch import Edge
 from nephele.web.routing import Api
@@ -19,29 +31,71 @@ class Cloud:
     Args:
         settings: what it is told.
         url: its own address.
+        clock: time.
+        ids: identifiers.
     """
 
-    def __init__(self, settings: Settings, url: str) -> None:
-        self.settings = settings
-        self.url = url
-        self.clock, self.ids = SystemClock(), Ids()
+    def __init__(self, settings: Settings, url: str, clock: Clock | None = None, ids: Ids | None = None) -> None:
+        self.settings, self.url = settings, url
+        self.clock, self.ids = clock or SystemClock(), ids or Ids()
         self.store = Store(settings.store_url)
         self.bus = LocalBus()
         self.engine = Engine(self.store, self.bus, self.clock, self.ids)
-        apis: list[Api] = []
-        self.app = build(apis, Edge(self._verify, self.ids, None, settings.public_url))
+        self.identity = Identity(self.store, self.clock, self.ids)
+        self.placement = Placement(self.store, self.clock, self.ids)
+        images_at, image_rules = settings.state_dir / "images", Policy(image_policy.RULES)
+        self.images = Images(self.store, self.clock, self.ids, images_at, image_rules)
+        edge = Edge(self.identity.verify, self.ids, None, settings.public_url)
+        self.app = build(self._apis(image_rules), edge)
 
-    def _verify(self, token: str) -> Context:
-        raise UNAUTHORIZED()
+    def _apis(self, image_rules: Policy) -> list[Api]:
+        return [
+            identity_routes.api(self.identity, Policy(identity_policy.RULES)),
+            image_routes.api(self.images, image_rules),
+        ]
 
     def start(self) -> None:
         """Make what a new cloud has, and take up the work."""
-        with self.store.write() as db:
-            metadata.create_all(db)
+        new = self._make_tables()
+        self.identity.start()
+        self._seed(new=new)
+        self.images.start()
+        self.images.serve(self.bus, self._verify_on_bus)
         self.engine.start()
+
+    def _make_tables(self) -> bool:
+        """True where the database was empty."""
+        with self.store.write() as db:
+            new = not sa.inspect(db).get_table_names()
+            if new:
+                metadata.create_all(db)
+        return new
+
+    def _verify_on_bus(self, token: str) -> Context:
+        return self.identity.verify(token, delegated=True)
+
+    def _seed(self, *, new: bool) -> None:
+        path = self.settings.state_dir / "clouds.yaml"
+        passwords = ensure_passwords(path, new=new, reset=self._reset_password)
+        if new:
+            with self.store.write():
+                self.identity.seed(passwords["admin"], passwords["demo"])
+                self.images.seed("nephele-guest", self._project("admin"), self.settings.guest_image)
+        write_client_file(path, self.url, self.settings.region, passwords)
+
+    def _project(self, name: str) -> str:
+        project = self.identity.projects.named(name, DEFAULT_DOMAIN)
+        assert project is not None, f"a new cloud has the project {name}"
+        return project.id
+
+    def _reset_password(self, user: str, password: str) -> None:
+        found = self.identity.users.named(user, DEFAULT_DOMAIN)
+        if found is not None:
+            self.identity.users.update(found.id, UserChange(password=password))
 
     def stop(self) -> None:
         """Stop at the next step of whatever runs; the next start resumes it."""
         self.engine.stop()
+        self.images.close()
         self.bus.close()
         self.store.close()

@@ -46,6 +46,7 @@ def serve(settings: Settings, *, log_level: str, started: float, say: Callable[[
     Raises:
         STATE_IN_USE, PORT_TAKEN.
     """
+    os.umask(0o077)
     settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _locked(settings.state_dir):
         listener = _listen(settings)

@@ -27,18 +27,17 @@ class Access:
         self.check(caller, image, rule)
         return image
 
-    def check(self, caller: Context, image: Image, rule: str, *, member_id: str | None = None) -> None:
+    def check(self, caller: Context, image: Image, rule: str) -> None:
         """Ask the policy about an image that the caller knows of.  Raises IMAGE_NOT_FOUND or FORBIDDEN."""
-        about = target(image.owner, image.visibility, member_id)
-        if self.policy.allows(rule, caller, about):
+        if self.allows(caller, image, rule):
             return
-        if rule == "get_image" or not self.policy.allows("get_image", caller, about):
+        if rule == "get_image" or not self.allows(caller, image, "get_image"):
             raise IMAGE_NOT_FOUND(image_id=image.id)
         raise FORBIDDEN(rule=rule)
 
-    def sees(self, caller: Context, image: Image) -> bool:
-        """Whether the policy shows the image to the caller."""
-        return self.policy.allows("get_image", caller, target(image.owner, image.visibility))
+    def allows(self, caller: Context, image: Image, rule: str, member_id: str | None = None) -> bool:
+        """Whether `rule` lets the caller act on the image, as the member `member_id` of it if they are one."""
+        return self.policy.allows(rule, caller, target(image.owner, image.visibility, member_id))
 
     def check_visibility(self, caller: Context, owner: str | None, wanted: Visibility) -> None:
         """Ask the policy whether the caller may give that visibility to an image of `owner`.  Raises FORBIDDEN."""

@@ -81,3 +81,30 @@ UNSAFE = Error(
 NOT_A_DISK = Error("image.not_a_disk", 415, "Image content could not be inspected: {reason}")
 NEEDS_OCTETS = Error("image.needs_octets", 415, "Invalid content type {got}: send application/octet-stream.")
 BAD_RANGE = Error("image.bad_range", 416, "The range {asked} is not within the image's {size} bytes.")
+NOT_SHARED = Error("image.not_shared", 403, "Only shared images have members.")
+MEMBER_EXISTS = Error("image.member_exists", 409, "Member {member_id} is duplicated for image {image_id}")
+MEMBER_NOT_FOUND = Error(
+    "image.member_not_found", 404, "{member_id} not found in the member list of the image {image_id}."
+)
+
+BAD_IMPORT = Error("image.bad_import", 400, "{reason}")
+IMPORT_CONFLICT = Error("image.import_conflict", 409, "{reason}")
+BAD_URI = Error(
+    "image.bad_uri",
+    400,
+    "URI for web-download does not pass filtering: {uri}",
+    "Only http and https, on their own ports, to public addresses; an operator may trust further hosts.",
+)
+FETCH_FAILED = Error("image.fetch_failed", 400, "Could not fetch {uri}: {reason}")
+STORE_UNKNOWN = Error("image.store_unknown", 409, "The selected store {store} is not available on this node.")
+LAST_STORE = Error(
+    "image.last_store",
+    403,
+    "Cannot delete image data from the only store containing it. Consider deleting the image instead.",
+)
+NOT_ACTIVE_IN_STORE = Error(
+    "image.not_active_in_store",
+    409,
+    "It's not allowed to remove image data from store if image status is not 'active'",
+)
+TASK_NOT_FOUND = Error("image.task_not_found", 404, "Could not find task {task_id}")

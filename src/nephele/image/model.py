@@ -1,6 +1,7 @@
 """What Glance speaks of: images, who they are shared with, and the statuses that they pass through."""
 
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -154,3 +155,48 @@ class Limits(Struct, frozen=True):
     members: int = 128
     images: int = -1
     total_size: int = -1
+
+
+STORE_ID = "local"
+"""The one place where data is kept: the image directory."""
+
+
+class ImportMethod(StrEnum):
+    """How data may come in but by a plain upload."""
+
+    GLANCE_DIRECT = "glance-direct"
+    """Staged by the client before."""
+    WEB_DOWNLOAD = "web-download"
+    """Fetched from a web server."""
+    COPY_IMAGE = "copy-image"
+    """Copied from the store where it is to others."""
+
+
+IMPORT_METHODS = tuple(ImportMethod)
+
+
+class TaskStatus(StrEnum):
+    """Where a task stands."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+class Task(Struct, frozen=True):
+    """Work on an image that outlives its request."""
+
+    id: str
+    type: str
+    status: TaskStatus
+    owner: str
+    image_id: str
+    user_id: str
+    request_id: str
+    input: dict[str, Any]
+    result: dict[str, Any] | None
+    message: str
+    expires_at: Instant | None
+    created_at: Instant
+    updated_at: Instant

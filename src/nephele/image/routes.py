@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from nephele.image.api import data, images, versions
+from nephele.image.api import data, images, imports, info, members, schemas, versions
+from nephele.image.imports import ImportRequest
 from nephele.image.service import Images
 from nephele.kernel.policy import Policy
 from nephele.web import faults
 from nephele.web.routing import PUBLIC, Api, Route
 
 IMAGE = "/v2/images/{image_id}"
+MEMBERS = IMAGE + "/members"
 
 ROUTES = [
     Route("GET", "/", versions.versions, PUBLIC, status=300),
@@ -20,10 +22,28 @@ ROUTES = [
     Route("DELETE", IMAGE, images.delete, status=204),
     Route("PUT", IMAGE + "/file", data.upload, status=204),
     Route("GET", IMAGE + "/file", data.download),
+    Route("PUT", IMAGE + "/stage", data.stage, status=204),
+    Route("POST", IMAGE + "/import", imports.start, body=ImportRequest, status=202),
+    Route("GET", IMAGE + "/tasks", imports.of_image),
+    Route("GET", "/v2/tasks", imports.index, "tasks_api_access"),
+    Route("GET", "/v2/tasks/{task_id}", imports.show),
+    Route("DELETE", "/v2/stores/{store_id}/{image_id}", imports.remove_from_store, status=204),
+    Route("GET", IMAGE + "/locations", imports.locations),
+    Route("POST", IMAGE + "/locations", imports.add_location, body=imports.NewLocation, status=202),
     Route("POST", IMAGE + "/actions/deactivate", images.deactivate, status=204),
     Route("POST", IMAGE + "/actions/reactivate", images.reactivate, status=204),
     Route("PUT", IMAGE + "/tags/{tag}", images.add_tag, status=204),
     Route("DELETE", IMAGE + "/tags/{tag}", images.remove_tag, status=204),
+    Route("GET", MEMBERS, members.index),
+    Route("POST", MEMBERS, members.add, body=members.NewMember),
+    Route("GET", MEMBERS + "/{member_id}", members.show),
+    Route("PUT", MEMBERS + "/{member_id}", members.decide, body=members.Decision),
+    Route("DELETE", MEMBERS + "/{member_id}", members.remove, status=204),
+    Route("GET", "/v2/info/import", info.imports),
+    Route("GET", "/v2/info/stores", info.stores),
+    Route("GET", "/v2/info/stores/detail", info.stores_detail, "stores_info_detail"),
+    Route("GET", "/v2/info/usage", info.usage),
+    Route("GET", "/v2/schemas/{schema}", schemas.show),
 ]
 
 

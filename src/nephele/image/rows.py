@@ -87,6 +87,12 @@ def move(
     return changed.rowcount == 1
 
 
+def set_staged(db: sa.Connection, image_id: str, size: int, now: Instant) -> bool:
+    """The image's data is staged, and no server works on it; says whether the image still waits for that."""
+    waiting = images.update().where(images.c.id == image_id, images.c.status == Status.UPLOADING)
+    return db.execute(waiting.values(size=size, writer="", updated_at=now)).rowcount == 1
+
+
 def delete(db: sa.Connection, image_id: str) -> None:
     """Forget the image, with whom it was shared."""
     db.execute(images.delete().where(images.c.id == image_id))

@@ -12,6 +12,7 @@ import msgspec
 from nephele.image import listing, patch, rows
 from nephele.image.access import Access, target
 from nephele.image.errors import (
+    BAD_IMPORT,
     DATA_DEACTIVATED,
     IMAGE_EXISTS,
     IMAGE_NOT_FOUND,
@@ -21,11 +22,15 @@ from nephele.image.errors import (
     QUOTA_FULL,
     STATUS_REFUSES,
     TOO_MANY,
+    WRONG_STATUS,
 )
+from nephele.image.fetch import Web
 from nephele.image.files import Files
+from nephele.image.imports import Imports
 from nephele.image.listing import Listing
+from nephele.image.members import Members
 from nephele.image.messages import ASK_IMAGE, AskImage, ImageAnswer
-from nephele.image.model import Image, Limits, NewImage, Status, Visibility
+from nephele.image.model import STORE_ID, Image, Limits, NewImage, Status, Visibility
 from nephele.image.transfer import Transfer
 from nephele.kernel.bus import Bus
 from nephele.kernel.clock import Clock
@@ -47,6 +52,7 @@ class Images:
         policy: `policy.RULES`, or an operator's.
         server: this process's name among those that share database and directory.
         limits: how much is accepted.
+        web: what imports may fetch from.
     """
 
     def __init__(
@@ -59,18 +65,22 @@ class Images:
         *,
         server: str = "local",
         limits: Limits | None = None,
+        web: Web | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
         self.ids = ids
         self.limits = limits or Limits()
         self.access = Access(policy)
+        self.members = Members(store, clock, self.access, self.limits)
         self.files = Files(data_dir, server)
         self.pool = ThreadPoolExecutor(8, thread_name_prefix="image-data")
         self.transfer = Transfer(self, server)
+        self.imports = Imports(self, server, web or Web())
 
     def start(self) -> None:
         """Undo what this server left half done when it died last."""
+        self.imports.recover()
         self.transfer.recover()
 
     def close(self) -> None:
@@ -213,6 +223,23 @@ class Images:
             raise NOT_ACTIVE(image_id=image.id, status=image.status)
         return self.files.path(image.id)
 
+    def locations(self, caller: Context, image_id: str) -> tuple[tuple[str, str], ...]:
+        """Store and URL of each place where the data is, to other services.  Raises FORBIDDEN."""
+        with self.store.read() as db:
+            image = self.access.find(db, caller, image_id, "fetch_image_location")
+        return ((STORE_ID, self.files.path(image.id).as_uri()),) if image.stores else ()
+
+    def add_location(self, caller: Context, image_id: str, url: str) -> None:
+        """Name a place where an image's data is already; none of our stores is one that others write to.
+
+        Raises FORBIDDEN, WRONG_STATUS or BAD_IMPORT.
+        """
+        with self.store.read() as db:
+            image = self.access.find(db, caller, image_id, "add_image_location")
+        if image.status != Status.QUEUED:
+            raise WRONG_STATUS(have=image.status, wanted=Status.IMPORTING)
+        raise BAD_IMPORT(reason=f"No store of this cloud takes its data from {url}: upload or import it.")
+
     def for_download(self, caller: Context, image_id: str) -> Image:
         """The image whose data the caller wants.  Raises DATA_DEACTIVATED, IMAGE_NOT_FOUND or FORBIDDEN."""
         image = self.show(caller, image_id)
@@ -302,4 +329,4 @@ class Images:
                     raise MARKER_NOT_FOUND(marker=asked.page.marker)
                 marker = rows.row(db, asked.page.marker)
             chosen = db.execute(listing.select(caller, asked, marker, sqlite=self.store.is_sqlite)).all()
-        return tuple(image for image in map(rows.from_row, chosen) if self.access.sees(caller, image))
+        return tuple(image for image in map(rows.from_row, chosen) if self.access.allows(caller, image, "get_image"))

@@ -1,10 +1,11 @@
 """Glance's tables."""
 
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 
-from nephele.image.model import MemberStatus, Status, Visibility
+from nephele.image.model import MemberStatus, Status, TaskStatus, Visibility
 from nephele.kernel.store import Json, metadata
 
 
@@ -51,4 +52,24 @@ members = sa.Table(
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
     _one_of("status", MemberStatus),
+)
+
+tasks = sa.Table(
+    "image_tasks",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("type", sa.String(30), nullable=False),
+    sa.Column("status", sa.String(30), nullable=False),
+    sa.Column("owner", sa.String(255), nullable=False),
+    sa.Column("image_id", sa.String(36), nullable=False, index=True),
+    sa.Column("user_id", sa.String(64), nullable=False),
+    sa.Column("request_id", sa.String(64), nullable=False),
+    sa.Column("input", Json(dict[str, Any]), nullable=False),
+    sa.Column("result", Json(dict[str, Any])),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("expires_at", sa.BigInteger),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Column("writer", sa.String(255), nullable=False, comment="the server that runs it"),
+    _one_of("status", TaskStatus),
 )

@@ -15,7 +15,7 @@ from nephele.image import qcow2, rows
 from nephele.image.errors import FORMATS_MISSING, IMAGE_GONE, QUOTA_FULL, WRONG_STATUS
 from nephele.image.files import Writer
 from nephele.image.formats import Inspection
-from nephele.image.model import Image, Status, Written
+from nephele.image.model import STORE_ID, Image, Status, Written
 from nephele.kernel.context import Context
 
 if TYPE_CHECKING:
@@ -24,32 +24,35 @@ if TYPE_CHECKING:
     from nephele.image.service import Images
 
 HASH_ALGORITHM = "sha512"
-STORE_ID = "local"
-"""The one place where data is kept: the image directory."""
 
 
 class Arrival:
-    """One image's data on its way in.
+    """One image's data on its way in: to become the image's (`SAVING`), or to be staged for an import (`UPLOADING`).
 
     `writer` takes the chunks; then `complete` or `abandon`.
     """
 
-    def __init__(self, image: Image, writer: Writer, transfer: "Transfer") -> None:
+    def __init__(self, image: Image, writer: Writer, transfer: "Transfer", status: Status) -> None:
         self.image = image
         self.writer = writer
         self._transfer = transfer
+        self._status = status
 
     def complete(self) -> None:
-        """All data is there: the image is active.
+        """All data is there: the image is active, or its data staged.
 
         Raises WRONG_FORMAT, UNSAFE, NOT_A_DISK or DISK_TOO_LARGE (then `abandon`), or IMAGE_GONE.
         """
-        self._transfer.activate(self.image.id, Status.SAVING, self.writer, self.writer.finish())
+        written = self.writer.finish()
+        if self._status == Status.UPLOADING:
+            self._transfer.keep_staged(self.image.id, self.writer, written.size)
+        else:
+            self._transfer.activate(self.image.id, Status.SAVING, self.writer, written)
 
     def abandon(self) -> None:
         """Nothing of it stays; the image is queued again.  Idempotent."""
         self.writer.discard()
-        self._transfer.give_back(self.image.id, Status.SAVING)
+        self._transfer.give_back(self.image.id, self._status)
 
 
 class Transfer:
@@ -83,7 +86,31 @@ class Transfer:
             images.access.check(caller, image, "upload_image")
             self.check_quota(db, image, expected_size)
             self._claim(db, image, Status.SAVING)
-        return Arrival(image, self.open(image), self)
+        return Arrival(image, self.open(image), self, Status.SAVING)
+
+    def begin_staging(self, caller: Context, image_id: str) -> Arrival:
+        """Claim a queued image for data that an import will inspect and take over.
+
+        Raises FORBIDDEN, WRONG_STATUS or QUOTA_FULL.
+        """
+        images = self._images
+        with images.store.write() as db:
+            image = images.access.find(db, caller, image_id, "modify_image")
+            self.check_quota(db, image, 0)
+            self._claim(db, image, Status.UPLOADING)
+        writer = Writer(images.files.incoming(image.id), None, images.limits)
+        return Arrival(image, writer, self, Status.UPLOADING)
+
+    def keep_staged(self, image_id: str, writer: Writer, size: int) -> None:
+        """Place the finished file where the import finds it.  Raises IMAGE_GONE, and leaves nothing then."""
+        images = self._images
+        path = images.files.staged(image_id)
+        writer.place(path)
+        with images.store.write() as db:
+            there = rows.set_staged(db, image_id, size, images.clock.now())
+        if not there:
+            path.unlink(missing_ok=True)
+            raise IMAGE_GONE(image_id=image_id)
 
     def check_quota(self, db: "sa.Connection", image: Image, more: int) -> None:
         """Refuse data that the owner has no room for.  Raises QUOTA_FULL."""
@@ -96,7 +123,7 @@ class Transfer:
 
     def _claim(self, db: "sa.Connection", image: Image, goal: Status) -> None:
         missing = [name for name in ("disk_format", "container_format") if not getattr(image, name)]
-        if image.status == Status.QUEUED and missing:
+        if goal == Status.SAVING and image.status == Status.QUEUED and missing:
             raise FORMATS_MISSING(names=", ".join(missing))
         if not rows.move(db, image.id, Status.QUEUED, goal, self._images.clock.now(), writer=self._server):
             raise WRONG_STATUS(have=image.status, wanted=goal)

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from nephele.image.api.stream import chunks
 from nephele.image.errors import BAD_RANGE, BAD_SIZE_HEADER, NEEDS_OCTETS, SIZE_MISMATCH, UPLOAD_CUT
 from nephele.image.files import CHUNK, Writer
 from nephele.image.service import Images
+from nephele.image.transfer import Arrival
 from nephele.web.call import Call
 from nephele.web.routing import Reply
 
@@ -20,7 +22,20 @@ _CONTENT_RANGE = re.compile(r"\s*bytes\s+(\d+)\s*-\s*(\d+)\s*/\s*(\d+|\*)\s*")
 async def upload(images: Images, call: Call) -> None:
     """PUT /v2/images/{image_id}/file."""
     expected = announced(call)
-    arrival = await asyncio.to_thread(images.transfer.begin, call.context, call.path["image_id"], expected or 0)
+    begin = partial(images.transfer.begin, call.context, call.path["image_id"], expected or 0)
+    await _take_in(images, call, begin, expected)
+
+
+async def stage(images: Images, call: Call) -> None:
+    """PUT /v2/images/{image_id}/stage."""
+    expected = announced(call)
+    begin = partial(images.transfer.begin_staging, call.context, call.path["image_id"])
+    await _take_in(images, call, begin, expected)
+
+
+async def _take_in(images: Images, call: Call, begin: Callable[[], Arrival], expected: int | None) -> None:
+    """The body becomes the data, or leaves nothing."""
+    arrival = await asyncio.to_thread(begin)
     try:
         await receive(images, call, arrival.writer, expected)
         await asyncio.to_thread(arrival.complete)

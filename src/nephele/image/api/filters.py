@@ -4,7 +4,8 @@ import csv
 from typing import Any
 
 from nephele.image.listing import COMPARISONS, NEWEST_FIRST, SORT_KEYS, Compare, Listing
-from nephele.image.model import MemberStatus, Visibility
+from nephele.image.model import MemberStatus, TaskStatus, Visibility
+from nephele.image.tasks import SORT_KEYS as TASK_SORT_KEYS
 from nephele.kernel.clock import SECOND, parse_iso
 from nephele.kernel.errors import BAD_REQUEST
 from nephele.web.call import Query
@@ -135,7 +136,21 @@ def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
+def read_task_page(query: Query) -> tuple[Page, dict[str, str]]:
+    """The page of tasks that is asked for, and which ones.  Raises BAD_REQUEST."""
+    key, way = query.get("sort_key") or "created_at", query.get("sort_dir") or "desc"
+    if key not in TASK_SORT_KEYS or way not in ("asc", "desc"):
+        raise BAD_REQUEST(reason=f"Invalid sort: {key} {way}")
+    _one_of("status", query.get("status"), ("", *TaskStatus))
+    page = Page(_limit(query), query.get("marker"), ((key, way == "desc"),))
+    return page, {name: query.get(name) for name in ("status", "type", "owner") if query.get(name)}
+
+
 def _read_page(query: Query) -> Page:
+    return Page(_limit(query), query.get("marker"), _sorts(query) or NEWEST_FIRST)
+
+
+def _limit(query: Query) -> int:
     text = query.get("limit")
     try:
         limit = int(text) if text else DEFAULT_LIMIT
@@ -143,7 +158,7 @@ def _read_page(query: Query) -> Page:
         raise BAD_REQUEST(reason="limit param must be an integer") from None
     if limit < 0:
         raise BAD_REQUEST(reason="limit param must be positive")
-    return Page(min(limit, MAX_LIMIT), query.get("marker"), _sorts(query) or NEWEST_FIRST)
+    return min(limit, MAX_LIMIT)
 
 
 def _sorts(query: Query) -> tuple[tuple[str, bool], ...]:

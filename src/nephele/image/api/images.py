@@ -2,7 +2,6 @@
 
 import re
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import msgspec
 
@@ -10,13 +9,12 @@ from nephele.image import patch
 from nephele.image.api import views
 from nephele.image.api.filters import read_listing
 from nephele.image.errors import BAD_PATCH_TYPE, READ_ONLY
-from nephele.image.model import Image, NewImage
+from nephele.image.model import IMPORT_METHODS, STORE_ID, Image, NewImage
 from nephele.image.service import Images
 from nephele.kernel.errors import BAD_REQUEST
 from nephele.web.call import Call
 from nephele.web.routing import Reply
 
-IMPORT_METHODS = ("glance-direct", "web-download", "copy-image")
 _UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PATCH_TYPES = {
     "application/openstack-images-v2.0-json-patch": True,
@@ -32,7 +30,7 @@ def create(images: Images, call: Call) -> Reply:
     headers = {
         "Location": f"/v2/images/{image.id}",
         "OpenStack-image-import-methods": ",".join(IMPORT_METHODS),
-        "OpenStack-image-store-ids": "local",
+        "OpenStack-image-store-ids": STORE_ID,
     }
     return Reply(views.image(image), 201, headers)
 
@@ -65,19 +63,14 @@ def index(images: Images, call: Call) -> dict[str, Any]:
     """GET /v2/images."""
     asked = read_listing(call.query)
     found = images.list(call.context, asked)
-    query = [(key, value) for key, value in call.query.pairs if key != "marker"]
     body: dict[str, Any] = {
         "images": [views.image(each) for each in found],
-        "first": _href(query),
+        "first": views.href("/v2/images", call.query.pairs),
         "schema": "/v2/schemas/images",
     }
     if found and len(found) == asked.page.limit:
-        body["next"] = _href([*query, ("marker", found[-1].id)])
+        body["next"] = views.href("/v2/images", call.query.pairs, found[-1].id)
     return body
-
-
-def _href(query: list[tuple[str, str]]) -> str:
-    return "/v2/images" + (f"?{urlencode(query)}" if query else "")
 
 
 def update(images: Images, call: Call) -> dict[str, Any]:

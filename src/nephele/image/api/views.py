@@ -1,8 +1,9 @@
 """How images look in JSON."""
 
 from typing import Any
+from urllib.parse import urlencode
 
-from nephele.image.model import Image, Member
+from nephele.image.model import Image, Member, Task
 from nephele.kernel.clock import SECOND, Instant, iso
 
 
@@ -54,3 +55,39 @@ def member(each: Member) -> dict[str, Any]:
         "updated_at": time(each.updated_at),
         "schema": "/v2/schemas/member",
     }
+
+
+def task_summary(each: Task) -> dict[str, Any]:
+    """One task in a list."""
+    return {
+        "id": each.id,
+        "type": each.type,
+        "status": each.status,
+        "owner": each.owner,
+        "expires_at": None if each.expires_at is None else time(each.expires_at),
+        "created_at": time(each.created_at),
+        "updated_at": time(each.updated_at),
+        "self": f"/v2/tasks/{each.id}",
+        "schema": "/v2/schemas/task",
+    }
+
+
+def task(each: Task) -> dict[str, Any]:
+    """One task."""
+    return {
+        **task_summary(each),
+        "image_id": each.image_id,
+        "user_id": each.user_id,
+        "request_id": each.request_id,
+        "input": each.input,
+        "result": each.result,
+        "message": each.message,
+    }
+
+
+def href(path: str, pairs: list[tuple[str, str]], marker: str = "") -> str:
+    """The same query elsewhere in its pages: at the start, or behind `marker`."""
+    query = [(key, value) for key, value in pairs if key != "marker"]
+    if marker:
+        query.append(("marker", marker))
+    return path + (f"?{urlencode(query)}" if query else "")

@@ -61,7 +61,9 @@ BAD_REQUEST = Error("bad_request", 400, "{reason}")
 UNAUTHORIZED = Error("unauthorized", 401, "The request you have made requires authentication.")
 FORBIDDEN = Error("forbidden", 403, "Policy doesn't allow {rule} to be performed.")
 NOT_FOUND = Error("not_found", 404, "The resource could not be found.")
-NOT_ALLOWED = Error("method_not_allowed", 405, "{method} is not allowed here; allowed: {allowed}.")
+NOT_ALLOWED = Error(
+    "method_not_allowed", 405, "The method {method} is not allowed for this resource. Allowed: {allowed}."
+)
 NOT_ACCEPTABLE = Error("not_acceptable", 406, "{reason}")
 CONFLICT = Error("conflict", 409, "{reason}")
 TOO_LARGE = Error("too_large", 413, "Request is too large: at most {limit} bytes are accepted.")

@@ -9,8 +9,9 @@ from typing import Any
 import falcon
 import falcon.asgi
 
-from nephele.kernel.errors import NOT_FOUND
+from nephele.kernel.errors import NOT_FOUND, Refused
 from nephele.web.dispatch import Edge, Endpoint
+from nephele.web.faults import Asked
 from nephele.web.routing import Api, Route
 
 _PROJECT_ID = re.compile(r"/([0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(?=/|$)")
@@ -35,9 +36,13 @@ def build(apis: list[Api], edge: Edge) -> Asgi:
 async def _nothing_here(
     api: Api, edge: Edge, request: falcon.asgi.Request, response: falcon.asgi.Response, **_path: str
 ) -> None:
-    request_id = edge.ids.request()
-    edge.refuse(api, NOT_FOUND(), request_id, response, request)
-    edge.finish(api, api.versions.minimum if api.versions else (0, 0), request_id, response)
+    request_id, version, refused = edge.ids.request(), (0, 0), NOT_FOUND()
+    try:
+        version = edge.negotiate(api, request)
+    except Refused as bad_version:
+        refused = bad_version
+    edge.refuse(api, refused, Asked(request_id, version), response, request)
+    edge.finish(api, version, request_id, response)
 
 
 def _without_project(app: Any, prefixes: list[str]) -> Asgi:

@@ -31,7 +31,9 @@ async def read(request: falcon.asgi.Request, limit: int) -> bytes:
 
 
 def decode(raw: bytes | msgspec.Raw, kind: Any) -> Any:
-    """The body as `kind`.  Raises BAD_REQUEST that names the field and what it accepts."""
+    """The body as `kind`; as it came for `bytes`.  Raises BAD_REQUEST that names the field and what it accepts."""
+    if kind is bytes:
+        return raw
     decoder = _DECODERS.get(kind)
     if decoder is None:
         decoder = _DECODERS[kind] = msgspec.json.Decoder(kind)

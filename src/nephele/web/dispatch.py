@@ -17,7 +17,7 @@ from nephele.kernel.errors import BAD_REQUEST, INTERNAL, NOT_ALLOWED, NOT_FOUND,
 from nephele.kernel.ids import Ids
 from nephele.web import bodies
 from nephele.web.call import Call
-from nephele.web.faults import JSON, keystone
+from nephele.web.faults import JSON, Asked, keystone
 from nephele.web.microversions import Version, spoken
 from nephele.web.routing import PUBLIC, Api, Reply, Route
 
@@ -40,7 +40,7 @@ class Endpoint:
         self.routes: dict[str, list[Route]] = {}
         for route in routes:
             self.routes.setdefault(route.method, []).append(route)
-        for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"):
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"):
             setattr(self, f"on_{method.lower()}", partial(self.respond, method))
 
     async def respond(
@@ -62,10 +62,10 @@ class Endpoint:
                 call.body = bodies.decode(raw, route.body)
             await self._answer(route, call, response)
         except Refused as refused:
-            edge.refuse(api, refused, request_id, response, request)
+            edge.refuse(api, refused, Asked(request_id, version), response, request)
         except Exception:
             log.exception("%s %s %s failed", request_id, method, request.path)
-            edge.refuse(api, INTERNAL(request_id=request_id), request_id, response, request)
+            edge.refuse(api, INTERNAL(request_id=request_id), Asked(request_id, version), response, request)
         edge.finish(api, version, request_id, response)
         if access.isEnabledFor(logging.INFO):
             access.info("%s %s %s %s %.1f ms", request_id, method, request.relative_uri, response.status, elapsed())
@@ -180,7 +180,7 @@ class Edge:
         self,
         api: Api,
         refused: Refused,
-        request_id: str,
+        asked: Asked,
         response: falcon.asgi.Response,
         request: falcon.asgi.Request,
     ) -> None:
@@ -191,7 +191,11 @@ class Edge:
         if refused.status == 401:
             form = keystone
             response.set_header("WWW-Authenticate", f'Keystone uri="{self.base_url(request)}/identity"')
-        response.data, response.content_type = form(refused, request_id)
+        elif refused.status == 405:
+            response.set_header("Allow", str(refused.facts.get("allowed", "")))
+        if not request.client_accepts_json:
+            asked = asked._replace(accepts_json=False)
+        response.data, response.content_type = form(refused, asked)
 
     def finish(self, api: Api, version: Version, request_id: str, response: falcon.asgi.Response) -> None:
         """The headers that every answer carries."""
@@ -199,10 +203,12 @@ class Edge:
         versions = api.versions
         if versions is None:
             return
-        response.set_header("OpenStack-API-Version", f"{versions.service} {spoken(version)}")
-        vary = "OpenStack-API-Version"
+        if version != (0, 0):
+            response.set_header("OpenStack-API-Version", f"{versions.service} {spoken(version)}")
+        vary = versions.vary
         if versions.old_header:
-            response.set_header(versions.old_header, spoken(version))
             response.set_header("X-Compute-Request-ID", request_id)
             vary += ", " + versions.old_header
+            if version != (0, 0):
+                response.set_header(versions.old_header, spoken(version))
         response.set_header("Vary", vary)

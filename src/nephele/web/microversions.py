@@ -5,6 +5,7 @@ or the service's older header); none named means the lowest; `latest` the highes
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nephele.kernel.errors import Error
@@ -46,12 +47,16 @@ class Versions:
         minimum: lowest.
         maximum: highest.
         old_header: a header of the service's own from before the common one, if any.
+        vary: how the answer names the common header in `Vary`.
+        read: from what is asked for to the version.
     """
 
     service: str
     minimum: Version
     maximum: Version
     old_header: str = ""
+    vary: str = "OpenStack-API-Version"
+    read: Callable[[str], Version] = parse
 
     def negotiate(self, header: str | None, old: str | None) -> Version:
         """The version to answer in, from the common header and the service's older one.
@@ -67,7 +72,7 @@ class Versions:
             return self.minimum
         if asked.lower() == "latest":
             return self.maximum
-        version_asked = parse(asked)
+        version_asked = self.read(asked)
         if not self.minimum <= version_asked <= self.maximum:
             raise NO_SUCH_VERSION(asked=asked, minimum=spoken(self.minimum), maximum=spoken(self.maximum))
         return version_asked

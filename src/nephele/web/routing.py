@@ -29,7 +29,7 @@ class Route:
         path: below the service's prefix, with `{fields}`.
         handler: what answers.
         rule: the policy rule asked for before the handler runs, with the caller's own project as target.
-        body: type of the JSON body, checked before the handler runs; None: there is none.
+        body: type of the JSON body, checked before the handler runs; `bytes`: unread; None: there is none.
         action: for `…/action` routes: the key of the body that names the action.
         status: HTTP status of the plain answer.
         since: the first microversion that has this route.

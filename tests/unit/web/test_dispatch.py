@@ -148,6 +148,8 @@ def test_what_is_not_there(call: Http) -> None:
     answer = call("DELETE", "/compute/v2.1/things")
     assert answer.status_code == 405
     assert "GET, POST" in answer.json()["badMethod"]["message"]
+    answer = call("OPTIONS", "/compute/v2.1/things")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, POST")
 
 
 def test_a_defect_is_a_500_with_the_request_id_and_no_secrets(call: Http) -> None:

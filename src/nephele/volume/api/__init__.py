@@ -1,0 +1,1 @@
+"""Cinder's HTTP face: bodies in, views out."""

@@ -1,0 +1,72 @@
+"""What all of Cinder's classes and steps share."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from nephele.image.messages import ImageAnswer
+from nephele.kernel.clock import Clock
+from nephele.kernel.context import Context
+from nephele.kernel.engine import Engine
+from nephele.kernel.ids import Ids
+from nephele.kernel.store import Store
+from nephele.volume.backends.protocol import Backend
+
+
+class Images(Protocol):
+    """What Cinder asks of Glance, with the caller's context."""
+
+    def describe(self, ctx: Context, image_id: str) -> ImageAnswer:
+        """The image's metadata and where its data is.  Raises Refused where the caller can't see it."""
+        ...
+
+    def create_for_upload(
+        self,
+        ctx: Context,
+        *,
+        name: str,
+        disk_format: str,
+        container_format: str,
+        visibility: str,
+        protected: bool,
+        min_disk: int,
+        properties: dict[str, str],
+    ) -> str:
+        """A new queued image; answers its id."""
+        ...
+
+    def upload(self, ctx: Context, image_id: str, pieces: Iterator[bytes]) -> None:
+        """Store its data; the image is active afterwards.  Runs in a thread."""
+        ...
+
+    def discard(self, ctx: Context, image_id: str) -> None:
+        """Delete an image whose upload failed.  Nothing there: nothing done."""
+        ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the cloud gives to Cinder.
+
+    Args:
+        host: where the backend is, as in `host@backend#pool`.
+        zone: the availability zone that all volumes are in.
+    """
+
+    store: Store
+    clock: Clock
+    ids: Ids
+    engine: Engine
+    images: Images
+    backend: Backend
+    host: str = "nephele"
+    zone: str = "nova"
+
+    @property
+    def pool(self) -> str:
+        """The backend's only pool, with its full name."""
+        return f"{self.host}@{self.backend.name}#{self.backend.name}"
+
+    def sees(self, ctx: Context, project_id: str) -> bool:
+        """Whether what belongs to a project is there at all for the caller."""
+        return ctx.is_admin or ctx.project_id == project_id

@@ -1,0 +1,346 @@
+"""Cinder: volumes and what belongs to them.  Other domains call this class with their caller's context.
+
+Calls that change something may come inside the caller's own `store.write()`: then both change together or not at
+all.  Everything that touches a disk is an operation (`work.py`), begun in the accepting transaction.
+"""
+
+from collections.abc import Callable, Collection
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Struct
+
+from nephele.image.messages import ImageAnswer
+from nephele.kernel.bus import Bus
+from nephele.kernel.clock import Clock
+from nephele.kernel.context import Context
+from nephele.kernel.engine import Engine
+from nephele.kernel.ids import Ids
+from nephele.kernel.store import Store
+from nephele.volume import life, rows
+from nephele.volume.accept import NewVolume, Wish, complete
+from nephele.volume.attachments import Attachments
+from nephele.volume.backends.protocol import Backend, ImageFile
+from nephele.volume.changes import Changes
+from nephele.volume.errors import INVALID_VOLUME, VOLUME_NOT_FOUND
+from nephele.volume.messages import (
+    COMPLETE_ATTACHMENT,
+    CONNECT_VOLUME,
+    CompleteAttachment,
+    ConnectedVolume,
+    ConnectVolume,
+)
+from nephele.volume.model import Attachment, SnapshotStatus, Volume
+from nephele.volume.model import VolumeStatus as V
+from nephele.volume.parts import Images, Parts
+from nephele.volume.qos import Qos
+from nephele.volume.quotas import Quotas
+from nephele.volume.scheduling import misfit
+from nephele.volume.services import Services
+from nephele.volume.snapshots import Snapshots
+from nephele.volume.tables import snapshots, transfers, volumes
+from nephele.volume.transfers import Transfers
+from nephele.volume.types import Types
+from nephele.volume.user_messages import UserMessages
+from nephele.volume.work import (
+    CREATE,
+    DELETE,
+    OPERATIONS,
+    Create,
+    Delete,
+    Doomed,
+    SourceImage,
+    snapshot_disk,
+    volume_disk,
+)
+
+Verify = Callable[[str], Context]
+
+
+class Readiness(StrEnum):
+    """Whether a volume can be attached yet."""
+
+    READY = "ready"
+    COMING = "coming"
+    FAILED = "failed"
+
+
+class Ready(Struct, frozen=True):
+    """Whether a volume can be attached yet, and why not."""
+
+    readiness: Readiness
+    status: str
+    reason: str = ""
+
+
+class Volumes:
+    """The volume service.
+
+    Args:
+        store: the database.
+        clock: the time.
+        ids: where ids come from.
+        engine: runs its operations.
+        images: Glance.
+        backend: where the disks are.
+        host: the name of the part that has the backend, as in `host@backend#pool`.
+        zone: the availability zone of all volumes.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        ids: Ids,
+        engine: Engine,
+        images: Images,
+        backend: Backend,
+        *,
+        host: str = "nephele",
+        zone: str = "nova",
+    ) -> None:
+        self.parts = parts = Parts(store, clock, ids, engine, images, backend, host, zone)
+        self.types = Types(parts)
+        self.quotas = Quotas(parts)
+        self.messages = UserMessages(parts)
+        self.snapshots = Snapshots(parts, self.quotas)
+        self.attachments = Attachments(parts)
+        self.changes = Changes(parts, self.quotas, self.types)
+        self.transfers = Transfers(parts, self.quotas)
+        self.qos = Qos(parts)
+        self.services = Services(parts)
+        for operation in OPERATIONS:
+            engine.register(operation, parts)
+
+    def seed(self) -> None:
+        """Make what a new cloud has: the default volume type and the services.  Idempotent."""
+        with self.parts.store.write():
+            self.types.seed()
+            self.services.seed()
+
+    def serve(self, bus: Bus, verify: Verify) -> None:
+        """Answer compute agents, each message's token verified."""
+
+        def connect(ask: ConnectVolume) -> ConnectedVolume:
+            return self.attachments.connect_for_server(_caller(verify, ask.token, ask.request_id), ask)
+
+        def finish(ask: CompleteAttachment) -> None:
+            self.attachments.complete_for_server(_caller(verify, ask.token, ask.request_id), ask)
+
+        bus.serve(CONNECT_VOLUME, connect)
+        bus.serve(COMPLETE_ATTACHMENT, finish)
+
+    # -- volumes -----------------------------------------------------------------------------------------------
+
+    def show(self, ctx: Context, volume_id: str) -> Volume:
+        """One volume.  Raises VOLUME_NOT_FOUND, also where it is another project's."""
+        with self.parts.store.read() as db:
+            found = rows.volume(db, volume_id)
+        if not self.parts.sees(ctx, found.project_id):
+            raise VOLUME_NOT_FOUND(volume_id=volume_id)
+        return found
+
+    def create(self, ctx: Context, new: NewVolume) -> Volume:
+        """Accept a new volume; its disk is made by an operation.
+
+        Raises whatever `accept.complete` raises, TOO_MANY_VOLUMES, TOO_MANY_GIGABYTES, VOLUME_TOO_LARGE.
+        """
+        parts = self.parts
+        wish = complete(parts, self.types, ctx, new)
+        unfit = misfit(parts, wish.kind, wish.size_gb)
+        if not self.services.takes_volumes():
+            unfit = "No backend takes volumes: its service is disabled"
+        with parts.store.write() as db:
+            self.quotas.take_volume(ctx.project_id, wish.kind, wish.size_gb)
+            made = self._described(ctx, wish)
+            values = {name: getattr(made, name) for name in made.__struct_fields__ if name != "type_name"}
+            db.execute(volumes.insert().values(values))
+            parts.engine.begin(CREATE.kind, _creation(made, wish, unfit), ctx, made.id)
+        return made
+
+    def _described(self, ctx: Context, wish: Wish) -> Volume:
+        """The volume's row, with what it inherits from its source."""
+        parts, new, image = self.parts, wish.new, wish.image
+        origin = wish.snapshot or wish.source
+        parent = self._parent(wish)
+        base = parts.backend.base_of(_file(image)) if image else origin.base if origin else ""
+        return Volume(
+            id=parts.ids.uuid(),
+            project_id=ctx.project_id,
+            user_id=ctx.user_id,
+            name=new.name,
+            description=new.description,
+            size_gb=wish.size_gb,
+            status=V.CREATING,
+            previous_status=None,
+            type_id=wish.kind.id,
+            availability_zone=wish.zone,
+            bootable=image is not None or (parent is not None and parent.bootable),
+            multiattach=wish.kind.multiattach,
+            readonly=None,
+            snapshot_id=new.snapshot_id or None,
+            source_volid=new.source_volid or None,
+            image_id=image.id if image else None,
+            host=parts.pool,
+            migration_status=None,
+            metadata=new.metadata,
+            image_metadata=image_words(image) if image else parent.image_metadata if parent else {},
+            format=origin.format if origin else "raw",
+            base=base,
+            created_at=parts.clock.now(),
+            updated_at=None,
+            type_name=wish.kind.name,
+        )
+
+    def _parent(self, wish: Wish) -> Volume | None:
+        """The volume that the new one's content once was."""
+        if wish.source is not None or wish.snapshot is None:
+            return wish.source
+        with self.parts.store.read() as db:
+            return rows.volume(db, wish.snapshot.volume_id)
+
+    def delete(self, ctx: Context, volume_id: str, *, cascade: bool = False, force: bool = False) -> None:
+        """Delete a volume, with `cascade` its snapshots too.
+
+        Raises INVALID_VOLUME where it is attached, has snapshots, or its status does not let it (unless forced).
+        """
+        parts = self.parts
+        with parts.store.write() as db:
+            volume = self.show(ctx, volume_id)
+            self.services.check_not_frozen()
+            mine = rows.list_snapshots(db, lambda query: query.where(snapshots.c.volume_id == volume_id))
+            self._check_deletable(volume, [snapshot.status for snapshot in mine], cascade=cascade, force=force)
+            now = parts.clock.now()
+            rows.move(db, volume_id, None, status=V.DELETING, updated_at=now)
+            update = snapshots.update().where(snapshots.c.volume_id == volume_id)
+            db.execute(update.values(status=SnapshotStatus.DELETING, updated_at=now))
+            db.execute(transfers.delete().where(transfers.c.volume_id == volume_id))
+            after = parts.engine.interrupt(volume_id, "delete") if force else ""
+            doomed = [Doomed(snapshot_disk(snapshot.id), snapshot.base) for snapshot in mine]
+            disks = [*doomed, Doomed(volume_disk(volume_id), volume.base)]
+            data = Delete(volume_id, volume.project_id, disks, [snapshot.id for snapshot in mine])
+            parts.engine.begin(DELETE.kind, data, ctx, volume_id, after=after)
+
+    def _check_deletable(self, volume: Volume, snapshots_are: list[str], *, cascade: bool, force: bool) -> None:
+        with self.parts.store.read() as db:
+            attached = rows.attachments_of(db, [volume.id])
+        fits = force or life.allowed("delete", volume)
+        idle = all(force or status in ("available", "error", "deleting") for status in snapshots_are)
+        if fits and not attached and (not snapshots_are or (cascade and idle)):
+            return
+        expected = "" if force else f"status must be {life.spoken('delete')} and "
+        raise INVALID_VOLUME(
+            reason=f"Volume {expected}must not be migrating, attached, belong to a group, have snapshots, "
+            "awaiting a transfer, or be disassociated from snapshots after volume transfer."
+        )
+
+    def on_host(self, host: str) -> list[tuple[str, int, int, int, int]]:
+        """What is on a host, by project: volumes, their GB, snapshots, their GB."""
+        c = volumes.c
+        found: dict[str, list[int]] = {}
+        here = c.host.startswith(host, autoescape=True)
+        snapped = sa.select(snapshots.c.project_id, sa.func.count(), sa.func.sum(snapshots.c.size_gb))
+        queries = (
+            (0, sa.select(c.project_id, sa.func.count(), sa.func.sum(c.size_gb)).where(here).group_by(c.project_id)),
+            (2, snapped.join(volumes).where(here).group_by(snapshots.c.project_id)),
+        )
+        with self.parts.store.read() as db:
+            for place, query in queries:
+                for project_id, count, gigabytes in db.execute(query):
+                    found.setdefault(project_id, [0, 0, 0, 0])[place : place + 2] = [count, int(gigabytes)]
+        return [(project_id, *counts) for project_id, counts in sorted(found.items())]  # type: ignore[misc]
+
+    # -- for compute -------------------------------------------------------------------------------------------
+
+    def create_for_boot(
+        self,
+        ctx: Context,
+        *,
+        size_gb: int | None,
+        image_id: str | None = None,
+        snapshot_id: str | None = None,
+        source_volid: str | None = None,
+        volume_type: str | None = None,
+        availability_zone: str | None = None,
+        name: str = "",
+    ) -> str:
+        """A volume for a server that is being made; answers its id.  Raises as `create`."""
+        new = NewVolume(
+            size_gb=size_gb,
+            name=name,
+            volume_type=volume_type,
+            availability_zone=availability_zone,
+            image_id=image_id,
+            snapshot_id=snapshot_id,
+            source_volid=source_volid,
+        )
+        return self.create(ctx, new).id
+
+    def readiness(self, ctx: Context, volume_id: str) -> Ready:
+        """Whether a volume can be attached yet, now and without waiting; a failed one says why."""
+        volume = self.show(ctx, volume_id)
+        if volume.status in (V.AVAILABLE, V.IN_USE, V.RESERVED, V.ATTACHING):
+            return Ready(Readiness.READY, volume.status)
+        if volume.status in (V.CREATING, V.DOWNLOADING):
+            return Ready(Readiness.COMING, volume.status)
+        return Ready(Readiness.FAILED, volume.status, self.messages.latest(volume_id))
+
+    def reserve(self, ctx: Context, volume_id: str, server_id: str, *, mode: str = "rw") -> str:
+        """Promise a volume to a server; answers the attachment's id.  Raises as `Attachments.reserve`."""
+        return self.attachments.reserve(ctx, volume_id, server_id, mode).id
+
+    def unreserve(self, ctx: Context, attachment_id: str) -> None:
+        """Take a promise back.  Nothing there: nothing done."""
+        self.attachments.remove(ctx, attachment_id)
+
+    def begin_detach(self, ctx: Context, volume_id: str) -> None:
+        """in-use → detaching.  Raises INVALID_VOLUME in another status."""
+        self.attachments.begin_detach(ctx, volume_id)
+
+    def roll_detach(self, ctx: Context, volume_id: str) -> None:
+        """Detaching → in-use.  Nothing done in another status."""
+        self.attachments.roll_detach(ctx, volume_id)
+
+    def detach(self, ctx: Context, attachment_id: str) -> str:
+        """Give a volume back once no guest has it; answers its id.  Nothing there: nothing done, empty id."""
+        return self.attachments.remove(ctx, attachment_id)
+
+    def attachments_of(self, server_ids: Collection[str]) -> list[Attachment]:
+        """The attachments of some servers, oldest first."""
+        return self.attachments.of_servers(server_ids)
+
+
+def _caller(verify: Verify, token: str, request_id: str) -> Context:
+    return msgspec.structs.replace(verify(token), request_id=request_id)
+
+
+def _file(image: ImageAnswer) -> ImageFile:
+    return ImageFile(image.id, Path(image.path), image.disk_format)
+
+
+def _creation(volume: Volume, wish: Wish, unfit: str) -> Create:
+    data = Create(volume.id, volume.project_id, volume.size_gb, misfit=unfit)
+    if wish.image is not None:
+        data.image = SourceImage(wish.image.id, wish.image.path, wish.image.disk_format)
+    elif wish.snapshot is not None:
+        data.source, data.source_layout = snapshot_disk(wish.snapshot.id), wish.snapshot.layout
+    elif wish.source is not None:
+        data.source, data.source_layout = volume_disk(wish.source.id), wish.source.layout
+    return data
+
+
+def image_words(image: ImageAnswer) -> dict[str, str]:
+    """What a volume remembers of the image it was made of."""
+    return {
+        **image.properties,
+        "image_id": image.id,
+        "image_name": image.name,
+        "checksum": image.checksum,
+        "container_format": image.container_format,
+        "disk_format": image.disk_format,
+        "min_disk": str(image.min_disk),
+        "min_ram": str(image.min_ram),
+        "size": str(image.size),
+    }

@@ -1,0 +1,94 @@
+"""Cinder's services as administrators see them: which parts there are, and which are disabled.
+
+They all live in the process that answers, so each of them is up whenever one can ask.
+"""
+
+import sqlalchemy as sa
+
+from nephele.volume.errors import HOST_NOT_FOUND, INVALID_INPUT, SERVICE_NOT_FOUND
+from nephele.volume.model import ServiceRow
+from nephele.volume.parts import Parts
+from nephele.volume.tables import services
+
+VOLUME, SCHEDULER = "cinder-volume", "cinder-scheduler"
+_columns = [services.c[name] for name in ServiceRow.__struct_fields__]
+
+
+class Services:
+    """The services."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._volume_uuid = ""
+
+    def seed(self) -> None:
+        """Note the services of a new cloud."""
+        parts = self._parts
+        have = {(service.binary, service.host) for service in self.find()}
+        for binary, host in ((VOLUME, f"{parts.host}@{parts.backend.name}"), (SCHEDULER, parts.host)):
+            if (binary, host) not in have:
+                row = {
+                    "binary": binary,
+                    "host": host,
+                    "zone": parts.zone,
+                    "disabled": False,
+                    "disabled_reason": None,
+                    "frozen": False,
+                    "uuid": parts.ids.uuid(),
+                    "updated_at": parts.clock.now(),
+                }
+                with parts.store.write() as db:
+                    db.execute(services.insert(), row)
+
+    def find(self, binary: str = "", host: str = "") -> list[ServiceRow]:
+        """Those of a binary, on a host: `HOST` or `HOST@BACKEND`."""
+        query = sa.select(*_columns).order_by(services.c.binary, services.c.host)
+        if binary:
+            query = query.where(services.c.binary == binary)
+        if host:
+            query = query.where((services.c.host == host) | services.c.host.startswith(f"{host}@", autoescape=True))
+        with self._parts.store.read() as db:
+            return [ServiceRow(*row) for row in db.execute(query)]
+
+    def switch(self, binary: str, host: str, *, disabled: bool, reason: str | None) -> ServiceRow:
+        """Disable or enable a service.  Raises SERVICE_NOT_FOUND."""
+        values = {"disabled": disabled, "disabled_reason": reason, "updated_at": self._parts.clock.now()}
+        where = (services.c.binary == binary) & (services.c.host == host)
+        with self._parts.store.write() as db:
+            if db.execute(services.update().where(where).values(values)).rowcount == 0:
+                raise SERVICE_NOT_FOUND(binary=binary, host=host)
+            return ServiceRow(*db.execute(sa.select(*_columns).where(where)).one())
+
+    def freeze(self, host: str, *, frozen: bool) -> None:
+        """Let a backend keep its volumes as they are: it takes no new ones and gives none up.
+
+        Raises SERVICE_NOT_FOUND.
+        """
+        where = (services.c.binary == VOLUME) & (services.c.host == host)
+        values = {"frozen": frozen, "disabled": frozen, "disabled_reason": "frozen" if frozen else None}
+        with self._parts.store.write() as db:
+            if db.execute(services.update().where(where).values(values)).rowcount == 0:
+                raise SERVICE_NOT_FOUND(binary=VOLUME, host=host)
+
+    def on_host(self, host: str) -> ServiceRow:
+        """The service of a host.  Raises HOST_NOT_FOUND."""
+        found = [service for service in self.find() if service.host == host]
+        if not found:
+            raise HOST_NOT_FOUND(host=host)
+        return found[0]
+
+    def takes_volumes(self) -> bool:
+        """Whether the backend may be given new volumes."""
+        return any(not service.disabled for service in self.find(VOLUME))
+
+    def check_not_frozen(self) -> None:
+        """Raise INVALID_INPUT where the backend is to keep what it has."""
+        if any(service.frozen for service in self.find(VOLUME)):
+            raise INVALID_INPUT(reason="Modification operations are not allowed on a frozen storage endpoint.")
+
+    def volume_uuid(self) -> str:
+        """The id of the service that has the volumes."""
+        if not self._volume_uuid:
+            found = self.find(VOLUME)
+            self._volume_uuid = found[0].uuid if found else ""
+        return self._volume_uuid

@@ -237,7 +237,7 @@ def group(number: int, *rules: WiredRule, addresses: tuple[str, ...] = (), state
 
 
 @contextmanager
-def lab(name: str, wiring: HostWiring) -> Iterator[Lab]:
+def lab(name: str, wiring: HostWiring, tunnel_address: str = "") -> Iterator[Lab]:
     """A host namespace with its agent; nothing is left of it at the end."""
     host = f"nephele-t{os.getpid()}-{name}"
     folder = Path(tempfile.mkdtemp(prefix="nephele-netlab-"))
@@ -245,7 +245,11 @@ def lab(name: str, wiring: HostWiring) -> Iterator[Lab]:
     subprocess.run(["ip", "netns", "add", host], check=True)
     subprocess.run(["ip", "-n", host, "link", "set", "lo", "up"], check=True)
     settings = AgentSettings(
-        host_netns=host, providers={"public": ProviderLink()}, run_folder=folder / "run", look_every=1.0
+        host_netns=host,
+        tunnel_address=tunnel_address,
+        providers={"public": ProviderLink()},
+        run_folder=folder / "run",
+        look_every=1.0,
     )
     try:
         one = Lab(host, settings, msgspec.structs.replace(wiring, host=host), folder)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Collection
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from importlib import import_module
 from typing import Protocol
 
 from msgspec import Struct
@@ -104,6 +105,7 @@ class NetworkAgent:
             self._wake.notify()
 
     def _run(self) -> None:
+        import_module("pyroute2")  # 0.2 s that the first port needn't wait for
         while True:
             with self._wake:
                 if not (self._requests or self._changed or self._stopping):

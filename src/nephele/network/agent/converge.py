@@ -118,6 +118,8 @@ class Kernel:
 
     def _rules(self, space: Space) -> None:
         """One transaction to the wanted rules: the difference where nobody else touched them, all of them otherwise."""
+        if space.rules is None:
+            return
         with netns.entered(space.name):
             last, now = self._applied.get(space.name), nft.generation()
             untouched = last is not None and last.generation == now

@@ -70,6 +70,7 @@ class Space(Struct, frozen=True, kw_only=True):
     forwards: tuple[Forward, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
     sysctls: tuple[tuple[str, str], ...] = ()
-    rules: Ruleset = Ruleset()
+    rules: Ruleset | None = None
+    """None: nothing of ours is filtered or translated there."""
     announce: bool = False
     """Whether new addresses are told to the neighbours by gratuitous ARP."""

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -198,12 +198,12 @@ class Lab:
 
     def close(self) -> None:
         """Stop the agent and leave nothing."""
-        self.agent.close()
-        for guest in self.guests:
-            guest.remove()
-        left = clean(self.settings)
-        self.server.bus.close()
-        assert not left
+        with ExitStack() as last:
+            last.callback(self.server.bus.close)
+            last.callback(clean, self.settings)
+            for guest in self.guests:
+                last.callback(guest.remove)
+            self.agent.close()
 
 
 def network(number: int, cidr: str, ports: list[WiredPort], **more: object) -> WiredNetwork:

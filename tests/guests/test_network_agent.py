@@ -2,9 +2,14 @@
 
 import os
 import signal
+import socket
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
+import msgspec
 import pytest
 from tests.guests.netlab import PING_IN, Lab, group, ident, lab, network, port, run, until
 
@@ -165,3 +170,90 @@ def test_many_changes_are_met_by_few_runs(one: Lab) -> None:
         one.server.change()
     assert until(lambda: one.server.applied[-1].revision == one.server.wiring.revision)
     assert len(one.server.applied) - before < 50
+
+
+def test_a_guest_that_misuses_the_metadata_door_gets_little(one: Lab) -> None:
+    web = one.guest(WEB)
+    web.dhcp(one.script)
+
+    def say(request: bytes) -> bytes:
+        with netns.entered(web.space):
+            connection = socket.create_connection(("169.254.169.254", 80), 5)
+        with connection:
+            try:
+                connection.sendall(request)
+                return connection.recv(4096)
+            except ConnectionResetError:
+                return b""  # it had sent more than was read
+
+    assert say(b"GET / HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 OK\r\n")
+    assert say(b"POST / HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 405 ")
+    assert say(b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+    assert say(b"GET / HTTP/1.1\r\nX: " + b"x" * 20000)[:13] in (b"", b"HTTP/1.1 400 ")
+    held = []
+    with netns.entered(web.space):
+        held = [socket.create_connection(("169.254.169.254", 80), 5) for _ in range(16)]
+    time.sleep(0.2)
+    with netns.entered(web.space), socket.create_connection(("169.254.169.254", 80), 5) as more:
+        assert more.recv(10) == b""  # closed: this guest has enough of them
+    for connection in held:
+        connection.close()
+    assert until(lambda: say(b"GET / HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 OK\r\n"))
+
+
+def test_the_clean_command_leaves_nothing(one: Lab) -> None:
+    one.guest(WEB)
+    one.agent.close()
+    command = [sys.executable, "-m", "nephele.network.agent", "clean", "--netns", one.host]
+    command += ["--run-folder", str(one.settings.run_folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | {"PYTHONPATH": "src"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "nephele" not in run(one.host, "nft", "list", "ruleset").stdout
+    assert run(one.host, "ip", "-o", "link").stdout.count("\n") == 2  # lo and the guest's tap
+    assert not [name for name in netns.names() if name.startswith(one.host + ".")]
+    assert not list(one.settings.run_folder.iterdir())
+
+
+def test_a_killed_agent_leaves_a_network_that_the_next_one_takes_over(one: Lab, tmp_path: Path) -> None:
+    """The first agent is a process of its own that ends in the middle of its work, at any moment."""
+    web, shut = one.guest(WEB), one.guest(SHUT)
+    web.set_address("10.0.0.11/24")
+    shut.set_address("10.0.0.12/24")
+    one.agent.close()
+    wiring = tmp_path / "wiring"
+    for number, delay in enumerate((0.0, 0.05, 0.1, 0.2, 0.4)):
+        networks = (network(1, "10.0.0.0/24", [WEB, SHUT]), network(20 + number, "10.7.0.0/24", []))
+        wiring.write_bytes(msgspec.msgpack.encode(msgspec.structs.replace(one.server.wiring, networks=networks)))
+        command = [sys.executable, "-c", AGENT, one.host, str(one.settings.run_folder), str(wiring)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": "src"}) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(delay)
+            process.kill()
+        assert shut.pings("10.0.0.11")
+        assert not web.pings("10.0.0.12")
+    one.start_agent().wire([WEB.id])
+    assert "lease of 10.0.0.11" in web.dhcp(one.script)
+    assert until(lambda: [name for name in netns.names() if name.startswith(one.host + ".")] == [
+        f"{one.host}.dhcp-{WEB.network_id}"
+    ])  # fmt: skip
+
+
+AGENT = """
+import sys
+from pathlib import Path
+import msgspec
+from nephele.kernel.bus import LocalBus
+from nephele.kernel.clock import SystemClock
+from nephele.network.agent.agent import NetworkAgent
+from nephele.network.agent.settings import AgentSettings
+from nephele.network.wiring import ASK_WIRING, HostWiring
+host, folder, wiring = sys.argv[1:]
+bus = LocalBus()
+bus.serve(ASK_WIRING, lambda _: msgspec.msgpack.decode(Path(wiring).read_bytes(), type=HostWiring))
+NetworkAgent(host, bus, AgentSettings(host_netns=host, run_folder=Path(folder)), SystemClock()).start()
+print("ready", flush=True)
+
+import time
+time.sleep(60)
+"""

@@ -65,7 +65,9 @@ class MetadataDoors:
             asyncio.run_coroutine_threadsafe(_close(server), self._loop).result(10)
 
     def close(self) -> None:
-        """Close all doors."""
+        """Close all doors, for good."""
+        if self._loop.is_closed():
+            return
         for space in list(self._open):
             self.shut(space)
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -49,7 +49,8 @@ def main() -> int:
         "ratio": round(statistics.median(ours) / statistics.median(theirs), 3),
         "rounds": asked.rounds,
     }
-    print(json.dumps(found) if asked.json else "  ".join(f"{name} {value}" for name, value in found.items()))
+    words = json.dumps(found) if asked.json else "  ".join(f"{name} {value}" for name, value in found.items())
+    sys.stdout.write(words + "\n")
     return int(found["ratio"] > LIMIT)
 
 

@@ -5,6 +5,8 @@ import os
 import signal
 import sys
 
+from openstack.exceptions import SDKException
+
 from nephele.demo.folder import demo_folder
 from nephele.demo.script import clean, run
 from nephele.kernel.errors import Refused
@@ -27,6 +29,9 @@ def main() -> int:
             run(demo_folder(), keep=asked.keep)
     except Refused as refusal:
         print(f"\n{refusal.message}", refusal.error.next_step, sep="\n", file=sys.stderr)
+        return 1
+    except SDKException as refusal:
+        print(f"\nThe API says no: {refusal}", file=sys.stderr)
         return 1
     return 0
 

@@ -20,6 +20,11 @@ from nephele.kernel.ids import Ids
 from nephele.kernel.policy import Policy
 from nephele.kernel.store import Store, metadata
 from nephele.placement.service import Placement
+from nephele.volume import policy as volume_policy
+from nephele.volume import routes as volume_routes
+from nephele.volume.backends.file import FileBackend
+from nephele.volume.glance import Glance
+from nephele.volume.service import Volumes
 from nephele.web.app import build
 from nephele.web.dispatch import Edge
 from nephele.web.routing import Api
@@ -45,6 +50,10 @@ class Cloud:
         self.placement = Placement(self.store, self.clock, self.ids)
         images_at, image_rules = settings.state_dir / "images", Policy(image_policy.RULES)
         self.images = Images(self.store, self.clock, self.ids, images_at, image_rules)
+        backend = FileBackend(settings.state_dir / "volumes")
+        self.volumes = Volumes(
+            self.store, self.clock, self.ids, self.engine, Glance(self.images), backend, zone=settings.availability_zone
+        )
         edge = Edge(self.identity.verify, self.ids, None, settings.public_url)
         self.app = build(self._apis(image_rules), edge)
 
@@ -52,6 +61,7 @@ class Cloud:
         return [
             identity_routes.api(self.identity, Policy(identity_policy.RULES)),
             image_routes.api(self.images, image_rules),
+            volume_routes.api(self.volumes, Policy(volume_policy.RULES)),
         ]
 
     def start(self) -> None:
@@ -61,6 +71,7 @@ class Cloud:
         self._seed(new=new)
         self.images.start()
         self.images.serve(self.bus, self._verify_on_bus)
+        self.volumes.serve(self.bus, self._verify_on_bus)
         self.engine.start()
 
     def _make_tables(self) -> bool:
@@ -80,6 +91,7 @@ class Cloud:
         if new:
             with self.store.write():
                 self.identity.seed(passwords["admin"], passwords["demo"])
+                self.volumes.seed()
                 self.images.seed("nephele-guest", self._project("admin"), self.settings.guest_image)
         write_client_file(path, self.url, self.settings.region, passwords)
 

@@ -36,8 +36,8 @@ class FileBackend:
 
     def __init__(self, root: Path, name: str = "file") -> None:
         self.name = name
-        self.root = root
-        self._bases = root / "bases"
+        self.root = root.absolute()
+        self._bases = self.root / "bases"
         self._bases.mkdir(parents=True, exist_ok=True)
 
     def capacity(self) -> Capacity:

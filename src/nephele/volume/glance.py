@@ -1,0 +1,77 @@
+"""How Cinder uses Glance: images become volumes, volumes become images."""
+
+from collections.abc import Iterator
+
+from nephele.image.messages import ImageAnswer
+from nephele.image.model import NewImage, Status, Visibility
+from nephele.image.patch import Change
+from nephele.image.service import Images
+from nephele.kernel.context import Context
+from nephele.kernel.errors import Refused
+
+
+class Glance:
+    """Glance, as `parts.Images` wants it.
+
+    Args:
+        images: the image service.
+    """
+
+    def __init__(self, images: Images) -> None:
+        self._images = images
+
+    def describe(self, ctx: Context, image_id: str) -> ImageAnswer:
+        image = self._images.show(ctx, image_id)
+        return ImageAnswer(
+            id=image.id,
+            name=image.name or "",
+            status=image.status,
+            owner=image.owner or "",
+            disk_format=image.disk_format or "",
+            container_format=image.container_format or "",
+            size=image.size or 0,
+            virtual_size=image.virtual_size or 0,
+            checksum=image.checksum or "",
+            os_hash_algo=image.os_hash_algo or "",
+            os_hash_value=image.os_hash_value or "",
+            min_disk=image.min_disk,
+            min_ram=image.min_ram,
+            properties=image.properties,
+            path=str(self._images.files.path(image.id)),
+        )
+
+    def create_for_upload(
+        self,
+        ctx: Context,
+        *,
+        name: str,
+        disk_format: str,
+        container_format: str,
+        visibility: str,
+        protected: bool,
+        min_disk: int,
+        properties: dict[str, str],
+    ) -> str:
+        new = NewImage(
+            name=name,
+            disk_format=disk_format,
+            container_format=container_format,
+            visibility=Visibility(visibility),
+            protected=protected,
+            min_disk=min_disk,
+            properties=properties,
+        )
+        return self._images.create(ctx, new).id
+
+    def upload(self, ctx: Context, image_id: str, pieces: Iterator[bytes]) -> None:
+        if self._images.show(ctx, image_id).status != Status.ACTIVE:
+            self._images.transfer.fill(ctx, image_id, pieces, move=False)
+
+    def discard(self, ctx: Context, image_id: str) -> None:
+        try:
+            if self._images.show(ctx, image_id).protected:
+                self._images.update(ctx, image_id, [Change("replace", "protected", False)])
+            self._images.delete(ctx, image_id)
+        except Refused as refused:
+            if refused.status != 404:
+                raise

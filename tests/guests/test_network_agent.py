@@ -125,17 +125,24 @@ def test_a_network_that_cannot_be_made_says_why(one: Lab) -> None:
         one.agent.wire([ident(0xBAD)])
 
 
+def test_a_group_that_makes_no_sense_fails_its_own_ports(one: Lab) -> None:
+    broken = WiredRule(direction="ingress", ethertype="IPv4", remote_cidr="10.0.0.300")
+    one.server.change(groups=(OPEN, group(2, broken)))
+    one.agent.wire([WEB.id])
+    with pytest.raises(Refused, match=r"no IPv4 address: '10\.0\.0\.300'"):
+        one.agent.wire([SHUT.id])
+
+
 def test_rules_that_nft_refuses_fail_the_port_and_leave_the_old_ones(one: Lab) -> None:
     web, shut = one.guest(WEB), one.guest(SHUT)
     web.set_address("10.0.0.11/24")
     shut.set_address("10.0.0.12/24")
-    broken = WiredRule(direction="ingress", ethertype="IPv4", remote_cidr="10.0.0.300")
-    one.server.change(groups=(OPEN, group(2, broken)))
+    one.server.change(ports=(WEB, SHUT, port(9, 1, "10.0.0.19", tap='tap"')))
     with pytest.raises(Refused, match="nft refused the rules"):
         one.agent.wire([WEB.id])
     assert shut.pings("10.0.0.11")
     assert not web.pings("10.0.0.12")
-    one.server.change(groups=(OPEN, CLOSED))
+    one.server.change(ports=(WEB, SHUT))
     one.agent.wire([WEB.id])
 
 

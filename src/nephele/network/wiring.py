@@ -191,7 +191,11 @@ class AskWiring(Struct, frozen=True):
 
 
 class WiringApplied(Struct, frozen=True, kw_only=True):
-    """What a host's agent has done: the ports now wired, and those it could not wire, with the reason."""
+    """What a host's agent has done: the ports now wired, and those it could not wire, with the reason.
+
+    Guests' ports, DHCP servers' and routers' are named alike.  A port named in neither stays as it was: a simulated
+    host reports only the ports that it was just asked for, with revision 0.
+    """
 
     host: str
     revision: int

@@ -72,6 +72,7 @@ class NetworkAgent:
         self._stopping = False
         self._wanted: HostWiring | None = None
         self._asked_at: Instant = 0
+        self._looked_at: Instant = 0
         self._reported: WiringApplied | None = None
         self._thread = threading.Thread(target=self._run, name=f"network-{host}", daemon=True)
 
@@ -125,12 +126,15 @@ class NetworkAgent:
             stale = self._clock.now() - self._asked_at > self._settings.ask_every * SECOND
             if changed or requests or stale:
                 self._ask(required=bool(requests))
-            applied = self._apply(full=not requests) if self._wanted is not None else None
+            full = (
+                not (changed or requests) or self._clock.now() - self._looked_at >= self._settings.look_every * SECOND
+            )
+            applied = self._apply(full=full) if self._wanted is not None else None
         except Exception as error:
             if not isinstance(error, Refused):
                 log.exception("the network of %s could not be brought to its wanted state", self.host)
             for request in requests:
-                request.done.set_exception(error)
+                request.done.set_exception(_as_refusal(error, request, self.host))
             return
         for request in requests:
             _answer(request, applied, self.host)
@@ -149,6 +153,8 @@ class NetworkAgent:
         """Make the host as wanted and report, where there's news."""
         assert self._wanted is not None
         wiring = self._wanted
+        if full:
+            self._looked_at = self._clock.now()
         wanted = plan(wiring, self._settings)
         failures = dict(wanted.failed)
         for owner, reason in self._kernel.converge(wanted, full=full).items():
@@ -176,6 +182,12 @@ class NetworkAgent:
         return failures
 
 
+def _as_refusal(error: Exception, request: _Request, host: str) -> Refused:
+    if isinstance(error, Refused):
+        return error
+    return PORT_NOT_WIRED(port_id=", ".join(request.port_ids), host=host, reason=repr(error))
+
+
 def _answer(request: _Request, applied: WiringApplied | None, host: str) -> None:
     wired = set(applied.wired) if applied else set()
     for port_id in request.port_ids:
@@ -190,7 +202,7 @@ def _answer(request: _Request, applied: WiringApplied | None, host: str) -> None
 
 def _outcome(wiring: HostWiring, failures: dict[str, str]) -> WiringApplied:
     """Which ports are wired: guests', DHCP servers' and routers'."""
-    owners = {port.id: {HOST, port.network_id} for port in wiring.ports}
+    owners = {port.id: {HOST, port.network_id, port.id} for port in wiring.ports}
     for network in wiring.networks:
         if network.dhcp is not None:
             owners[network.dhcp.port_id] = {HOST, network.id}

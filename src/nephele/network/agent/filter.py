@@ -14,7 +14,7 @@ Marks outside of these are never changed, bridges that aren't ours never looked 
 """
 
 from collections.abc import Iterable
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from zlib import crc32
 
 from nephele.network.agent.nft import Chain, Ruleset, Set, Table
@@ -95,7 +95,7 @@ def _sender_chain(port: WiredPort, mark: int) -> Chain:
         f"ether saddr != {macs} drop",
         f"arp saddr ether != {macs} drop",
         "arp operation request arp saddr ip 0.0.0.0 accept",
-        *(f"ether saddr {mac} arp saddr ip {_braced(v4)} accept" for mac, (v4, _) in owned.items() if v4),
+        *(f"ether saddr {mac} arp saddr ip {_ranges(v4)} accept" for mac, (v4, _) in owned.items() if v4),
         "ether type arp drop",
         "udp sport 67 udp dport 68 drop",
         "udp sport 547 udp dport 546 drop",
@@ -105,11 +105,11 @@ def _sender_chain(port: WiredPort, mark: int) -> Chain:
     ]
     for mac, (v4, v6) in owned.items():
         if v4:
-            rules.append(f"ether saddr {mac} ip saddr {_braced(v4)} udp sport 68 udp dport 67 {free}")
-            rules.append(f"ether saddr {mac} ip saddr {_braced(v4)} {passed}")
-        rules.append(f"ether saddr {mac} ip6 saddr {_braced(v6)} udp sport 546 udp dport 547 {free}")
-        rules.append(f"ether saddr {mac} ip6 saddr {_braced(v6)} icmpv6 type {{ 130-133, 135, 136, 143 }} {free}")
-        rules.append(f"ether saddr {mac} ip6 saddr {_braced(v6)} {passed}")
+            rules.append(f"ether saddr {mac} ip saddr {_ranges(v4)} udp sport 68 udp dport 67 {free}")
+            rules.append(f"ether saddr {mac} ip saddr {_ranges(v4)} {passed}")
+        rules.append(f"ether saddr {mac} ip6 saddr {_ranges(v6)} udp sport 546 udp dport 547 {free}")
+        rules.append(f"ether saddr {mac} ip6 saddr {_ranges(v6)} icmpv6 type {{ 130-133, 135, 136, 143 }} {free}")
+        rules.append(f"ether saddr {mac} ip6 saddr {_ranges(v6)} {passed}")
     return Chain((*rules, "drop"))
 
 
@@ -227,3 +227,11 @@ def _quoted(name: str) -> str:
 
 def _braced(values: Iterable[str]) -> str:
     return "{ " + ", ".join(dict.fromkeys(values)) + " }"
+
+
+def _ranges(addresses: Iterable[str]) -> str:
+    """Addresses and CIDRs as a set, in which none may hold another."""
+    networks = {ip_network(address, strict=False) for address in addresses}
+    v4 = collapse_addresses(one for one in networks if isinstance(one, IPv4Network))
+    v6 = collapse_addresses(one for one in networks if isinstance(one, IPv6Network))
+    return _braced(str(one).removesuffix("/32").removesuffix("/128") for one in (*v4, *v6))

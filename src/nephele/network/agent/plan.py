@@ -12,6 +12,7 @@ from nephele.network.agent.errors import NO_PHYSICAL_NETWORK, NO_TUNNELS, UNKNOW
 from nephele.network.agent.filter import filter_rules
 from nephele.network.agent.nat import nat_rules
 from nephele.network.agent.settings import AgentSettings, ProviderLink
+from nephele.network.agent.soundness import sound
 from nephele.network.agent.spaces import Forward, Link, Neighbour, Route, Space
 from nephele.network.wiring import Dhcp, FixedIp, HostWiring, WiredNetwork, WiredPort, WiredRouter, WiredSubnet
 
@@ -35,12 +36,12 @@ class Plan(Struct, frozen=True, kw_only=True):
     dhcp: tuple[DhcpService, ...] = ()
     doors: tuple[Door, ...] = ()
     failed: dict[str, str] = {}
-    """Networks that can't be made here, with the reason."""
+    """Networks and ports that can't be made here, by id, with the reason."""
 
 
 def plan(wiring: HostWiring, settings: AgentSettings) -> Plan:
     """The plan for a host."""
-    failed: dict[str, str] = {}
+    wiring, failed = sound(wiring)
     links: list[Link] = []
     for network in wiring.networks:
         try:

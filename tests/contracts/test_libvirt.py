@@ -92,6 +92,7 @@ def test_what_is_half_made_goes(libvirt: Rig) -> None:
     assert libvirt.driver.guests() == []
     (libvirt.folder / "instances" / SERVER).mkdir()
     (libvirt.folder / "instances" / SERVER / "vda.qcow2.part").write_bytes(b"cut off")
+    assert [(guest.server_id, guest.power_state) for guest in libvirt.driver.guests()] == [(SERVER, PowerState.NOSTATE)]
     libvirt.driver.destroy(SERVER)
     assert files(libvirt) == []
 
@@ -112,7 +113,7 @@ def test_a_guest_without_definition_starts_from_its_disks(libvirt: Rig) -> None:
     libvirt.driver.spawn(libvirt.spec())
     libvirt.driver.stop(SERVER, 0)
     libvirt.virsh("undefine", libvirt.spec().domain_name)
-    assert libvirt.driver.guests() == []
+    assert libvirt.driver.power_state(SERVER) is PowerState.NOSTATE
     libvirt.driver.reboot(libvirt.spec(), hard=True, timeout=0)
     assert libvirt.driver.power_state(SERVER) is PowerState.RUNNING
 
@@ -145,7 +146,8 @@ def test_devices_are_plugged_into_a_running_guest(libvirt: Rig, machine: str) ->
     spec = libvirt.spec(image_properties={"hw_machine_type": machine})
     libvirt.driver.spawn(spec)
     libvirt.driver.attach_disk(SERVER, libvirt.volume)
-    libvirt.driver.attach_nic(SERVER, libvirt.nic(3))
+    for number in range(1, 8):
+        libvirt.driver.attach_nic(SERVER, libvirt.nic(number))
     for which in ([], ["--inactive"]):
         xml = libvirt.virsh("dumpxml", spec.domain_name, *which)
         assert "volume.raw" in xml

@@ -134,7 +134,10 @@ class GuestSpec(Struct, frozen=True, kw_only=True):
 
 
 class Guest(Struct, frozen=True, kw_only=True):
-    """A guest that exists on the host, as the hypervisor sees it."""
+    """A guest that exists on the host, as the hypervisor sees it.
+
+    Where only files are left of it, as after an interrupted spawn, `domain_name` is empty and its state NOSTATE.
+    """
 
     server_id: str
     domain_name: str
@@ -180,7 +183,7 @@ class Driver(Protocol):
         ...
 
     def guests(self) -> list[Guest]:
-        """All guests that Nephele made here, running or not."""
+        """All guests that Nephele made here, running or not, whole or half made."""
         ...
 
     def power_state(self, server_id: str) -> PowerState:

@@ -109,7 +109,7 @@ class Connection:
             code = error.get_error_code()
             if code == libvirt.VIR_ERR_NO_DOMAIN:
                 raise GUEST_NOT_FOUND(server_id=server_id) from None
-            if self._open is None or not self._open.isAlive():
+            if error.get_error_domain() == libvirt.VIR_FROM_RPC or self._open is None or not self._open.isAlive():
                 raise HYPERVISOR_DOWN(uri=self.uri, reason=error) from None
             if code == libvirt.VIR_ERR_OPERATION_FAILED and "already exists with uuid" in str(error):
                 raise DOMAIN_NAME_TAKEN(domain_name=domain_name) from None

@@ -35,8 +35,9 @@ def domain_xml(spec: GuestSpec, where: InstanceDir, virt_type: str, *, spare_por
     _add_disks(devices, spec, where, hardware)
     for nic in spec.nics:
         devices.append(nic_xml(nic, hardware.model(nic), hardware.vif_queues))
-    _add_ports(devices, hardware, spare_ports)
     _add_consoles(devices, where, hardware)
+    if hardware.is_q35:
+        _add_ports(devices, spare_ports)
     return text_of(root)
 
 
@@ -114,12 +115,23 @@ def _add_disks(devices: Element, spec: GuestSpec, where: InstanceDir, hardware: 
         add(devices, "controller", type="usb", model="none")
 
 
-def _add_ports(devices: Element, hardware: Hardware, spare: int) -> None:
-    """PCI Express takes a plugged device only at a port that was there when the guest started."""
-    if hardware.is_q35:
-        add(devices, "controller", type="pci", model="pcie-root")
-        for _ in range(spare):
-            add(devices, "controller", type="pci", model="pcie-root-port")
+def _add_ports(devices: Element, spare: int) -> None:
+    """PCI Express takes a plugged device only at a port of its own, that was there when the guest started.
+
+    libvirt gives the devices that are there ports first, so the spare ones come on top of theirs.
+    """
+    taken = sum(_needs_port(device) for device in devices)
+    add(devices, "controller", type="pci", model="pcie-root")
+    for _ in range(taken + spare):
+        add(devices, "controller", type="pci", model="pcie-root-port")
+
+
+def _needs_port(device: Element) -> bool:
+    if device.tag == "controller":
+        return device.get("model") != "none"
+    target = device.find("target")
+    bus = device.get("bus") if target is None else target.get("bus")
+    return bus == "virtio" or device.tag in ("interface", "channel", "rng", "memballoon")
 
 
 def _add_consoles(devices: Element, where: InstanceDir, hardware: Hardware) -> None:

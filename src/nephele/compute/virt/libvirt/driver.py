@@ -15,7 +15,7 @@ from nephele.compute.virt.libvirt.happenings import Happenings
 from nephele.compute.virt.libvirt.host import Capabilities, take_inventory
 from nephele.compute.virt.libvirt.hotplug import Hotplug
 from nephele.compute.virt.libvirt.kvm_probe import kvm_is_fast
-from nephele.compute.virt.libvirt.layout import LONGEST_DIR, InstanceDir, instance_dir
+from nephele.compute.virt.libvirt.layout import LONGEST_DIR, InstanceDir, instance_dir, leftovers
 from nephele.compute.virt.libvirt.power import Power
 from nephele.kernel.clock import Clock
 from nephele.kernel.errors import Refused
@@ -27,10 +27,12 @@ class LibvirtDriver:
     def __init__(
         self, uri: str, instances_dir: Path, virt_type: str, *, clock: Clock, probe_cache: Path, spare_ports: int
     ) -> None:
+        if virt_type not in ("auto", "kvm", "qemu"):
+            raise SPEC_UNSUPPORTED(what=f"virt_type {virt_type!r}: it has auto, kvm and qemu")
         self._instances_dir = _checked(instances_dir.absolute())
         self._spare_ports = spare_ports
         self._happenings = Happenings(clock)
-        self._connection = Connection(uri, self._happenings)
+        self._connection = _connected(uri, self._happenings)
         self._power = Power(self._connection, self._happenings)
         self._hotplug = Hotplug(self._connection, self._happenings)
         with self._connection.asking("tell what it can"):
@@ -40,8 +42,6 @@ class LibvirtDriver:
         self.virt_type = virt_type
         if virt_type == "auto":
             self.virt_type = "kvm" if kvm_is_fast(self._capabilities.emulator, version, probe_cache) else "qemu"
-        elif virt_type not in ("kvm", "qemu"):
-            raise SPEC_UNSUPPORTED(what=f"virt_type {virt_type!r}: it has auto, kvm and qemu")
 
     def inventory(self) -> HostInventory:
         with self._connection.asking("tell what the host has"):
@@ -55,6 +55,8 @@ class LibvirtDriver:
             state = self.power_state(server_id)
             if state is not PowerState.NOSTATE:  # it may have gone since
                 found.append(Guest(server_id=server_id, domain_name=domain.name(), power_state=state))
+        rest = leftovers(self._instances_dir) - {guest.server_id for guest in found}
+        found += [Guest(server_id=each, domain_name="", power_state=PowerState.NOSTATE) for each in sorted(rest)]
         return found
 
     def power_state(self, server_id: str) -> PowerState:
@@ -168,6 +170,14 @@ class LibvirtDriver:
         if spec.config_drive is not None:
             write_config_drive(spec.config_drive, where.config_drive)
         self._power.define_and_start(spec.server_id, spec.domain_name, xml)
+
+
+def _connected(uri: str, happenings: Happenings) -> Connection:
+    try:
+        return Connection(uri, happenings)
+    except Refused:
+        happenings.close()
+        raise
 
 
 def _checked(instances_dir: Path) -> Path:

@@ -50,7 +50,13 @@ class InstanceDir:
 
     def remove(self) -> None:
         """Remove the folder with all that is in it."""
-        shutil.rmtree(self.path, ignore_errors=not self.path.exists())
+        if self.path.exists():
+            shutil.rmtree(self.path)
+
+
+def leftovers(instances_dir: Path) -> set[str]:
+    """The ids of all guests that have a folder."""
+    return {path.name for path in instances_dir.iterdir() if is_uuid(path.name)}
 
 
 def disk_format(disk: Disk) -> DiskFormat:

@@ -1,6 +1,7 @@
 """Lists of images: who sees what, filters, order, pages; one query each."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,7 +25,9 @@ COMPARISONS = {
     "lt": sa.sql.operators.lt,
     "lte": sa.sql.operators.le,
 }
-_DELETE_STATUSES = (Status.KILLED, Status.DELETED)
+_GONE = (Status.KILLED, Status.DELETED)
+Sorts = tuple[tuple[str, bool], ...]
+Query = tuple[sa.Select[Any], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -59,35 +62,49 @@ class Listing:
     properties: dict[str, str] = field(default_factory=dict)
 
 
-def select(caller: Context, asked: Listing, marker: sa.Row[Any] | None, *, sqlite: bool) -> sa.Select[Any]:
-    """The query for one page."""
+def select(caller: Context, asked: Listing, marker: sa.Row[Any] | None, *, sqlite: bool) -> Query:
+    """The query for one page, with its parameters."""
+    statement = _everyones(caller.is_admin, asked.visibility, asked.member_status)
     conditions = [
-        images.c.status.not_in(_DELETE_STATUSES),
-        images.c.os_hidden == asked.os_hidden,
-        *_visible(caller, asked),
         *(_compare(each) for each in asked.compares),
         *(_tagged(tag, sqlite=sqlite) for tag in asked.tags),
         *(_has_property(name, value, sqlite=sqlite) for name, value in asked.properties.items()),
     ]
+    if conditions or marker is not None:
+        statement = _paged(statement.where(*conditions), asked.page, marker)
+    else:
+        statement = _plain(caller.is_admin, asked.visibility, asked.member_status, asked.page.sorts)
+    return statement, {"mine": caller.project_id, "os_hidden": asked.os_hidden, "how_many": asked.page.limit}
+
+
+@lru_cache(256)
+def _plain(is_admin: bool, visibility: str, member_status: str, sorts: Sorts) -> sa.Select[Any]:
+    """The first page of a list without filters: built once, for it is asked for most."""
+    return _paged(_everyones(is_admin, visibility, member_status), Page(0, "", sorts), None)
+
+
+def _paged(statement: sa.Select[Any], page: Page, marker: sa.Row[Any] | None) -> sa.Select[Any]:
     columns: dict[str, sa.ColumnElement[Any]] = {key: images.c[key] for key in SORT_KEYS}
-    return paged(sa.select(*COLUMNS).where(*conditions), asked.page, columns, marker)
+    return paged(statement, page, columns, marker).limit(sa.bindparam("how_many"))
 
 
-def _visible(caller: Context, asked: Listing) -> list[sa.ColumnElement[bool]]:
-    conditions: list[sa.ColumnElement[bool]] = []
-    mine = images.c.owner == caller.project_id
-    if not caller.is_admin:
+@lru_cache(256)
+def _everyones(is_admin: bool, visibility: str, member_status: str) -> sa.Select[Any]:
+    """What the caller sees, in no order; its parameters are `mine` and `os_hidden`."""
+    mine = images.c.owner == sa.bindparam("mine")
+    conditions = [images.c.status.not_in(_GONE), images.c.os_hidden == sa.bindparam("os_hidden")]
+    if not is_admin:
         anyones = images.c.visibility.in_((Visibility.PUBLIC, Visibility.COMMUNITY))
-        conditions.append(sa.or_(anyones, mine, _shared_with(caller.project_id, asked.member_status)))
-    if asked.visibility == "":
+        conditions.append(sa.or_(anyones, mine, _shared_with(member_status)))
+    if visibility == "":
         conditions.append(sa.or_(mine, images.c.visibility != Visibility.COMMUNITY))
-    elif asked.visibility != "all":
-        conditions.append(images.c.visibility == asked.visibility)
-    return conditions
+    elif visibility != "all":
+        conditions.append(images.c.visibility == visibility)
+    return sa.select(*COLUMNS).where(*conditions)
 
 
-def _shared_with(project_id: str, member_status: str) -> sa.ColumnElement[bool]:
-    joined = [members.c.image_id == images.c.id, members.c.member_id == project_id]
+def _shared_with(member_status: str) -> sa.ColumnElement[bool]:
+    joined = [members.c.image_id == images.c.id, members.c.member_id == sa.bindparam("mine")]
     if member_status != "all":
         joined.append(members.c.status == member_status)
     return sa.and_(images.c.visibility == Visibility.SHARED, sa.exists().where(*joined))

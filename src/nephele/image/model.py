@@ -69,7 +69,7 @@ DISK_FORMATS = ("ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi
 CONTAINER_FORMATS = ("ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed")
 
 
-class Image(Struct, frozen=True):
+class Image(Struct, frozen=True, gc=False):
     """One image.
 
     `size` and `virtual_size` in bytes, `min_disk` in GB, `min_ram` in MB; `checksum` is the md5 of the data,

@@ -328,5 +328,13 @@ class Images:
                 if found is None or not rows.is_visible(db, caller, found):
                     raise MARKER_NOT_FOUND(marker=asked.page.marker)
                 marker = rows.row(db, asked.page.marker)
-            chosen = db.execute(listing.select(caller, asked, marker, sqlite=self.store.is_sqlite)).all()
-        return tuple(image for image in map(rows.from_row, chosen) if self.access.allows(caller, image, "get_image"))
+            chosen = db.execute(*listing.select(caller, asked, marker, sqlite=self.store.is_sqlite)).all()
+        shown: dict[tuple[str | None, str], bool] = {}
+        return tuple(each for each in map(rows.from_row, chosen) if self._shows(caller, each, shown))
+
+    def _shows(self, caller: Context, image: Image, known: dict[tuple[str | None, str], bool]) -> bool:
+        """Whether the policy shows the image; asked once for each owner and visibility."""
+        about = image.owner, image.visibility
+        if about not in known:
+            known[about] = self.access.allows(caller, image, "get_image")
+        return known[about]

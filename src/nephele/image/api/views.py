@@ -1,15 +1,17 @@
 """How images look in JSON."""
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
 from nephele.image.model import Image, Member, Task
-from nephele.kernel.clock import SECOND, Instant, iso
+from nephele.kernel.clock import Instant, iso
 
 
+@lru_cache(8192)
 def time(instant: Instant) -> str:
-    """`2026-01-31T12:00:00Z`."""
-    return iso(instant - instant % SECOND)
+    """`2026-01-31T12:00:00Z`; remembered, for lists show the same times again and again."""
+    return iso(instant)
 
 
 def image(each: Image) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from nephele.image.api import data, images, imports, info, members, schemas, versions
+from nephele.image.api import data, images, imports, info, members, metadef_schemas, metadefs, schemas, versions
+from nephele.image.api.metadefs import remover
 from nephele.image.imports import ImportRequest
+from nephele.image.metadefs.model import Part
 from nephele.image.service import Images
 from nephele.kernel.policy import Policy
 from nephele.web import faults
@@ -11,6 +13,54 @@ from nephele.web.routing import PUBLIC, Api, Route
 
 IMAGE = "/v2/images/{image_id}"
 MEMBERS = IMAGE + "/members"
+
+NAMESPACE = "/v2/metadefs/namespaces/{namespace_name}"
+OBJECTS, PROPERTIES, TAGS = NAMESPACE + "/objects", NAMESPACE + "/properties", NAMESPACE + "/tags"
+TYPES = NAMESPACE + "/resource_types"
+
+METADEFS = [
+    Route("GET", "/v2/schemas/metadefs/{schema}", metadef_schemas.show),
+    Route("GET", "/v2/metadefs/resource_types", metadefs.resource_types),
+    Route("GET", "/v2/metadefs/namespaces", metadefs.index),
+    Route("POST", "/v2/metadefs/namespaces", metadefs.create, body=Any, status=201),
+    Route("GET", NAMESPACE, metadefs.show),
+    Route("PUT", NAMESPACE, metadefs.update, body=Any),
+    Route("DELETE", NAMESPACE, metadefs.delete, status=204),
+    Route("GET", OBJECTS, metadefs.objects),
+    Route("POST", OBJECTS, metadefs.add_object, body=Any, status=201),
+    Route("DELETE", OBJECTS, remover(Part.OBJECT, "", "delete_metadef_namespace"), status=204),
+    Route("GET", OBJECTS + "/{object_name}", metadefs.show_object),
+    Route("PUT", OBJECTS + "/{object_name}", metadefs.update_object, body=Any),
+    Route(
+        "DELETE", OBJECTS + "/{object_name}", remover(Part.OBJECT, "object_name", "delete_metadef_object"), status=204
+    ),
+    Route("GET", PROPERTIES, metadefs.properties),
+    Route("POST", PROPERTIES, metadefs.add_property, body=Any, status=201),
+    Route("DELETE", PROPERTIES, remover(Part.PROPERTY, "", "delete_metadef_namespace"), status=204),
+    Route("GET", PROPERTIES + "/{property_name}", metadefs.show_property),
+    Route("PUT", PROPERTIES + "/{property_name}", metadefs.update_property, body=Any),
+    Route(
+        "DELETE",
+        PROPERTIES + "/{property_name}",
+        remover(Part.PROPERTY, "property_name", "remove_metadef_property"),
+        status=204,
+    ),
+    Route("GET", TAGS, metadefs.tags),
+    Route("POST", TAGS, metadefs.add_tags, body=Any, status=201),
+    Route("DELETE", TAGS, remover(Part.TAG, "", "delete_metadef_tags"), status=204),
+    Route("POST", TAGS + "/{tag_name}", metadefs.add_tag, status=201),
+    Route("GET", TAGS + "/{tag_name}", metadefs.show_tag),
+    Route("PUT", TAGS + "/{tag_name}", metadefs.update_tag, body=Any),
+    Route("DELETE", TAGS + "/{tag_name}", remover(Part.TAG, "tag_name", "delete_metadef_tag"), status=204),
+    Route("GET", TYPES, metadefs.associations),
+    Route("POST", TYPES, metadefs.associate, body=Any, status=201),
+    Route(
+        "DELETE",
+        TYPES + "/{resource_type}",
+        remover(Part.RESOURCE_TYPE, "resource_type", "remove_metadef_resource_type_association"),
+        status=204,
+    ),
+]
 
 ROUTES = [
     Route("GET", "/", versions.versions, PUBLIC, status=300),
@@ -44,6 +94,7 @@ ROUTES = [
     Route("GET", "/v2/info/stores/detail", info.stores_detail, "stores_info_detail"),
     Route("GET", "/v2/info/usage", info.usage),
     Route("GET", "/v2/schemas/{schema}", schemas.show),
+    *METADEFS,
 ]
 
 

@@ -30,6 +30,7 @@ from nephele.image.imports import Imports
 from nephele.image.listing import Listing
 from nephele.image.members import Members
 from nephele.image.messages import ASK_IMAGE, AskImage, ImageAnswer
+from nephele.image.metadefs.service import Metadefs
 from nephele.image.model import STORE_ID, Image, Limits, NewImage, Status, Visibility
 from nephele.image.transfer import Transfer
 from nephele.kernel.bus import Bus
@@ -73,6 +74,7 @@ class Images:
         self.limits = limits or Limits()
         self.access = Access(policy)
         self.members = Members(store, clock, self.access, self.limits)
+        self.metadefs = Metadefs(store, clock, policy)
         self.files = Files(data_dir, server)
         self.pool = ThreadPoolExecutor(8, thread_name_prefix="image-data")
         self.transfer = Transfer(self, server)

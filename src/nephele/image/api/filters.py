@@ -142,18 +142,19 @@ def read_task_page(query: Query) -> tuple[Page, dict[str, str]]:
     if key not in TASK_SORT_KEYS or way not in ("asc", "desc"):
         raise BAD_REQUEST(reason=f"Invalid sort: {key} {way}")
     _one_of("status", query.get("status"), ("", *TaskStatus))
-    page = Page(_limit(query), query.get("marker"), ((key, way == "desc"),))
+    page = Page(read_limit(query), query.get("marker"), ((key, way == "desc"),))
     return page, {name: query.get(name) for name in ("status", "type", "owner") if query.get(name)}
 
 
 def _read_page(query: Query) -> Page:
-    return Page(_limit(query), query.get("marker"), _sorts(query) or NEWEST_FIRST)
+    return Page(read_limit(query), query.get("marker"), _sorts(query) or NEWEST_FIRST)
 
 
-def _limit(query: Query) -> int:
+def read_limit(query: Query, default: int | None = None) -> int:
+    """How many are wanted at most.  Raises BAD_REQUEST."""
     text = query.get("limit")
     try:
-        limit = int(text) if text else DEFAULT_LIMIT
+        limit = int(text) if text else default or DEFAULT_LIMIT
     except ValueError:
         raise BAD_REQUEST(reason="limit param must be an integer") from None
     if limit < 0:

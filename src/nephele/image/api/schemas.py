@@ -117,7 +117,8 @@ def _image() -> Schema:
     return {"name": "image", "properties": _IMAGE, "additionalProperties": {"type": "string"}, "links": _LINKS}
 
 
-def _collection(name: str, item: Schema, *, paged: bool = True) -> Schema:
+def collection(name: str, item: Schema, *, paged: bool = True) -> Schema:
+    """The schema of a list of items."""
     links = [{"rel": "describedby", "href": "{schema}"}]
     properties: Schema = {name: {"type": "array", "items": item}, "schema": {"type": "string"}}
     if paged:
@@ -128,17 +129,22 @@ def _collection(name: str, item: Schema, *, paged: bool = True) -> Schema:
 
 _SCHEMAS: dict[str, Callable[[], Schema]] = {
     "image": _image,
-    "images": lambda: _collection("images", _image()),
+    "images": lambda: collection("images", _image()),
     "member": lambda: {"name": "member", "properties": _MEMBER},
-    "members": lambda: _collection("members", {"name": "member", "properties": _MEMBER}, paged=False),
+    "members": lambda: collection("members", {"name": "member", "properties": _MEMBER}, paged=False),
     "task": lambda: {"name": "task", "properties": _TASK},
-    "tasks": lambda: _collection("tasks", {"name": "task", "properties": _TASK}),
+    "tasks": lambda: collection("tasks", {"name": "task", "properties": _TASK}),
 }
 
 
 def show(_images: Images, call: Call) -> Schema:
     """GET /v2/schemas/{schema}."""
-    schema = _SCHEMAS.get(call.path["schema"])
+    return answer(_SCHEMAS, call.path["schema"])
+
+
+def answer(schemas: dict[str, Callable[[], Schema]], name: str) -> Schema:
+    """One of the schemas.  Raises NOT_FOUND."""
+    schema = schemas.get(name)
     if schema is None:
         raise NOT_FOUND()
     return schema()

@@ -1,0 +1,1 @@
+"""Metadata definitions: which properties images, flavors, volumes and servers may have, and what they mean."""

@@ -136,7 +136,7 @@ def _check(host: LabHost) -> None:
         raise BAD_DIRECTORY(
             directory=host.directory, reason=f"a socket's path has {_LONGEST_SOCKET} characters at most"
         )
-    for program in ("ip", "unshare", "nsenter", "taskset", "libvirtd", "virsh", "qemu-img"):
+    for program in ("ip", "unshare", "mount", "nsenter", "taskset", "libvirtd", "virsh", "qemu-img"):
         if shutil.which(program) is None:
             raise MISSING_PROGRAM(program=program)
 

@@ -21,6 +21,13 @@ def _checksum(data: bytes) -> int:
     return ~total & 0xFFFF
 
 
+def neighbour_claim(source: str, target: str, address: str) -> bytes:
+    """An ICMPv6 neighbour advertisement that says: `address` is here."""
+    body = bytes([136, 0, 0, 0, 0x20, 0, 0, 0]) + ip_address(address).packed
+    pseudo = ip_address(source).packed + ip_address(target).packed + struct.pack("!II", len(body), 58)
+    return body[:2] + struct.pack("!H", _checksum(pseudo + body)) + body[4:]
+
+
 def ip_frame(source_mac: str, source: str, target: str, payload: bytes, protocol: int, to: str = BROADCAST) -> bytes:
     """An IPv4 or IPv6 packet in its frame."""
     if ":" in source:

@@ -175,10 +175,10 @@ class NetworkAgent:
             try:
                 self._dhcp.ensure(service)
             except Refused as refused:
-                failures[service.network_id] = refused.message
+                failures[service.id] = refused.message
             except OSError as error:
-                failures[service.network_id] = f"DHCP: {error}"
-        self._dhcp.forget({service.network_id for service in wanted.dhcp})
+                failures[service.id] = f"DHCP: {error}"
+        self._dhcp.forget({service.id for service in wanted.dhcp})
         return failures
 
 

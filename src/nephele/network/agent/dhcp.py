@@ -27,12 +27,12 @@ class DhcpServers:
 
     def ensure(self, service: DhcpService) -> None:
         """Have the server run with what `service` says.  Raises DHCP_NOT_STARTED."""
-        folder = dhcp_folder(self._folder, service.network_id)
+        folder = dhcp_folder(self._folder, service.id)
         folder.mkdir(parents=True, exist_ok=True)
         with netns.entered(service.space):
-            link = socket.if_nametoindex(names.DHCP_LINK)
-        # A server hears only the very link that it was started on: a new one needs a new server.
-        reconfigured = _write(folder / "conf", f"# {names.DHCP_LINK} is link {link}\n{service.conf}")
+            links = " ".join(f"{name}={socket.if_nametoindex(name)}" for name in service.links)
+        # A server hears only the very links that it was started on: new ones need a new server.
+        reconfigured = _write(folder / "conf", f"# on {links}\n{service.conf}") | self._is_stuck(folder, service)
         changed = [_write(folder / "hosts", service.hosts), _write(folder / "options", service.options)]
         pid = self._running(folder, service.space)
         if pid and reconfigured:
@@ -45,12 +45,38 @@ class DhcpServers:
         if any(changed) or not pid:
             self._take_back_leases(folder, service)
 
-    def forget(self, network_ids: set[str]) -> None:
-        """Remove the files of all networks but these; their servers ended with their namespaces."""
+    def forget(self, ids: set[str]) -> None:
+        """End all servers but these, where they didn't end with their namespaces, and remove their files."""
         if self._folder.exists():
             for folder in self._folder.iterdir():
-                if folder.name not in network_ids:
+                if folder.name not in ids:
+                    pid = _own_process(folder)
+                    if pid:
+                        netns.end(pid)
                     shutil.rmtree(folder, ignore_errors=True)
+
+    def _is_stuck(self, folder: Path, service: DhcpService) -> bool:
+        """Whether the server holds an IPv6 lease whose address is another port's, or nobody's, now.
+
+        Only the client itself can give such a lease back, so it's struck out and the server starts anew.
+        """
+        try:
+            before, leases = (folder / "hosts").read_text(), (folder / "leases").read_text()
+        except FileNotFoundError:
+            return False
+        held = {line.split("[")[1].split("]")[0]: line.split(",")[0] for line in before.splitlines() if "[" in line}
+        gone = {address for address, mac in held.items() if service.addresses.get(address) != mac}
+        kept = [line for line in leases.splitlines() if not (len(line.split()) > 2 and line.split()[2] in gone)]
+        if len(kept) == len(leases.splitlines()):
+            return False
+        self._end(folder, service.space)
+        (folder / "leases").write_text("".join(line + "\n" for line in kept))
+        return True
+
+    def _end(self, folder: Path, space: str) -> None:
+        pid = self._running(folder, space)
+        if pid:
+            netns.end(pid)
 
     def _take_back_leases(self, folder: Path, service: DhcpService) -> None:
         """Give stale leases back in their holders' names: else the next holder of the address would get none.
@@ -61,19 +87,14 @@ class DhcpServers:
         if not stale or not service.server:
             return
         with netns.entered(self._host_netns), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as packet:
-            packet.bind((names.dhcp_veth(service.network_id), 0))
+            packet.bind((names.dhcp_veth(service.id), 0))
             for address, mac in stale:
                 packet.send(release(address, mac, service.server, service.server_mac))
 
     def _running(self, folder: Path, space: str) -> int:
         """The server's process, 0 where there is none; one in another namespace is ended."""
-        try:
-            pid = int((folder / "pid").read_text())
-        except (FileNotFoundError, ValueError):
-            return 0
-        if f"--conf-file={folder}/conf" not in netns.words(pid):
-            return 0
-        if netns.inode_of(pid) != netns.inode(space):
+        pid = _own_process(folder)
+        if pid and netns.inode_of(pid) != netns.inode(space):
             netns.end(pid)
             return 0
         return pid
@@ -87,6 +108,15 @@ class DhcpServers:
             )
         if done.returncode:
             raise DHCP_NOT_STARTED(reason=done.stderr.strip())
+
+
+def _own_process(folder: Path) -> int:
+    """The process that the pid file names, if it is the server with these files; else 0."""
+    try:
+        pid = int((folder / "pid").read_text())
+    except (FileNotFoundError, ValueError):
+        return 0
+    return pid if f"--conf-file={folder}/conf" in netns.words(pid) else 0
 
 
 def _write(path: Path, text: str) -> bool:

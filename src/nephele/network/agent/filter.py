@@ -102,13 +102,15 @@ def _sender_chain(port: WiredPort, mark: int) -> Chain:
         "icmpv6 type 134 drop",
         f"ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 {free}",
         f"ip6 saddr :: icmpv6 type {{ 131, 135, 143 }} {free}",
+        *(f"ether saddr {mac} {claim} {free}" for mac, (_, v6) in owned.items() for claim in _claims(v6)),
+        "icmpv6 type 136 drop",
     ]
     for mac, (v4, v6) in owned.items():
         if v4:
             rules.append(f"ether saddr {mac} ip saddr {_ranges(v4)} udp sport 68 udp dport 67 {free}")
             rules.append(f"ether saddr {mac} ip saddr {_ranges(v4)} {passed}")
         rules.append(f"ether saddr {mac} ip6 saddr {_ranges(v6)} udp sport 546 udp dport 547 {free}")
-        rules.append(f"ether saddr {mac} ip6 saddr {_ranges(v6)} icmpv6 type {{ 130-133, 135, 136, 143 }} {free}")
+        rules.append(f"ether saddr {mac} ip6 saddr {_ranges(v6)} icmpv6 type {{ 130-133, 135, 143 }} {free}")
         rules.append(f"ether saddr {mac} ip6 saddr {_ranges(v6)} {passed}")
     return Chain((*rules, "drop"))
 
@@ -124,6 +126,16 @@ def _owned_addresses(port: WiredPort) -> dict[str, tuple[list[str], list[str]]]:
     for mac, (_, v6) in owned.items():
         v6.append(link_local(mac))
     return owned
+
+
+def _claims(addresses: list[str]) -> list[str]:
+    """Matches for neighbour advertisements that claim one of these addresses or prefixes, by the bits they fix."""
+    networks = [IPv6Network(address, strict=False) for address in addresses]
+    return [
+        f"ip6 saddr {_ranges(addresses)} icmpv6 type 136 "
+        + (f"@th,64,{one.prefixlen} {int(one.network_address) >> 128 - one.prefixlen:#x}" if one.prefixlen else "")
+        for one in networks
+    ]
 
 
 def link_local(mac: str) -> str:

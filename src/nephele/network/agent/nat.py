@@ -1,4 +1,4 @@
-"""A router's address translation, as nftables rules of its namespace."""
+"""A router's rules: what it translates, as nftables rules of its namespace."""
 
 from nephele.network.agent import names
 from nephele.network.agent.nft import Chain, Ruleset, Set, Table
@@ -7,7 +7,14 @@ from nephele.network.wiring import PortForwarding, WiredRouter
 _FROM_INSIDE = 0x4E000001
 
 
-def nat_rules(router: WiredRouter) -> Ruleset:
+def router_rules(router: WiredRouter) -> Ruleset:
+    """All rules of a router.  Nobody asks it for DHCPv6: networks have servers of their own."""
+    asked = Chain(("udp dport 547 drop",), "type filter hook input priority filter; policy accept")
+    sets, chains = _translation(router)
+    return Ruleset((Table("inet", sets, {"asked": asked} | chains),))
+
+
+def _translation(router: WiredRouter) -> tuple[dict[str, Set], dict[str, Chain]]:
     """Floating IPs and port forwardings in, floating IPs and the gateway's address out.
 
     A guest that reaches another one of its own router by floating IP is seen as coming from the gateway, so that the
@@ -15,7 +22,7 @@ def nat_rules(router: WiredRouter) -> Ruleset:
     """
     gateway = router.gateway
     if gateway is None:
-        return Ruleset()
+        return {}, {}
     outer = f'"{names.router_gateway(gateway.port_id)}"'
     own = next((one.ip_address for one in gateway.ips if ":" not in one.ip_address), "")
     leaving = [f"oifname {outer} snat ip to ip saddr map @fixed_to_floating"]
@@ -38,7 +45,7 @@ def nat_rules(router: WiredRouter) -> Ruleset:
             "type ipv4_addr : ipv4_addr", {fixed: floating for floating, fixed in reversed(pairs)}, is_map=True
         ),
     }
-    return Ruleset((Table("inet", sets, chains),))
+    return sets, chains
 
 
 def _forwarding(one: PortForwarding) -> str:

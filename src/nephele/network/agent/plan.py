@@ -1,16 +1,17 @@
 """From a host's wanted wiring to namespaces, links, rules and services.  Nothing is touched here."""
 
-from ipaddress import ip_network
+from ipaddress import ip_interface, ip_network
 from pathlib import Path
 
 from msgspec import Struct
 
 from nephele.kernel.errors import Refused
 from nephele.network.agent import names
+from nephele.network.agent.advertise import advertiser
 from nephele.network.agent.dnsmasq import DhcpService, dhcp_service
 from nephele.network.agent.errors import NO_PHYSICAL_NETWORK, NO_TUNNELS, UNKNOWN_KIND
 from nephele.network.agent.filter import filter_rules
-from nephele.network.agent.nat import nat_rules
+from nephele.network.agent.nat import router_rules
 from nephele.network.agent.settings import AgentSettings, ProviderLink
 from nephele.network.agent.soundness import sound
 from nephele.network.agent.spaces import Forward, Link, Neighbour, Route, Space
@@ -69,15 +70,22 @@ def plan(wiring: HostWiring, settings: AgentSettings) -> Plan:
         rules=filter_rules(wiring, members),
     )
     folder = settings.run_folder / (settings.host_netns or "own")
+    advertisers = [
+        advertiser(router, networks, names.router_space(prefix, router.id), str(dhcp_folder(folder, router.id)))
+        for router in routers
+    ]
     return Plan(
         host=host,
         spaces=(
             *(_dhcp_space(network, dhcp, subnets, prefix) for network, dhcp in served),
             *(_router_space(router, networks, subnets, prefix) for router in routers),
         ),
-        dhcp=tuple(
-            dhcp_service(network, dhcp, names.dhcp_space(prefix, network.id), str(dhcp_folder(folder, network.id)))
-            for network, dhcp in served
+        dhcp=(
+            *filter(None, advertisers),
+            *(
+                dhcp_service(network, dhcp, names.dhcp_space(prefix, network.id), str(dhcp_folder(folder, network.id)))
+                for network, dhcp in served
+            ),
         ),
         doors=(
             *(Door(names.dhcp_space(prefix, network.id), network_id=network.id) for network, _ in served),
@@ -90,9 +98,9 @@ def plan(wiring: HostWiring, settings: AgentSettings) -> Plan:
 _HOST_SYSCTLS = (("bridge/bridge-nf-call-iptables", "1"), ("bridge/bridge-nf-call-ip6tables", "1"))
 
 
-def dhcp_folder(folder: Path, network_id: str) -> Path:
-    """Where a network's DHCP server keeps its files."""
-    return folder / network_id
+def dhcp_folder(folder: Path, one: str) -> Path:
+    """Where the server of a network or router keeps its files."""
+    return folder / one
 
 
 def _is_tunnelled(network: WiredNetwork, settings: AgentSettings) -> bool:
@@ -210,7 +218,7 @@ def _dhcp_space(network: WiredNetwork, dhcp: Dhcp, subnets: dict[str, WiredSubne
         mtu=network.mtu,
         mac=dhcp.mac.lower(),
         addresses=own,
-        sysctls=_no_advertisements(names.DHCP_LINK),
+        sysctls=_own_link(names.DHCP_LINK),
     )
     return Space(name=names.dhcp_space(prefix, network.id), owner=network.id, links=(link,))
 
@@ -226,7 +234,7 @@ def _router_space(
             mtu=networks[leg.network_id].mtu,
             mac=leg.mac.lower(),
             addresses=_addresses(leg.ips, subnets),
-            sysctls=_no_advertisements(names.router_leg(leg.port_id)),
+            sysctls=_own_link(names.router_leg(leg.port_id)),
         )
         for leg in router.interfaces
         if leg.network_id in networks
@@ -245,7 +253,7 @@ def _router_space(
                 mtu=networks[gateway.network_id].mtu,
                 mac=gateway.mac.lower(),
                 addresses=(*_addresses(gateway.ips, subnets), *(f"{one}/32" for one in sorted(floating))),
-                sysctls=_no_advertisements(names.router_gateway(gateway.port_id)),
+                sysctls=_own_link(names.router_gateway(gateway.port_id)),
             )
         )
         routes += _default_routes(gateway.ips, subnets)
@@ -255,7 +263,7 @@ def _router_space(
         links=(Link(name="lo", kind="found", addresses=(f"{names.METADATA_ADDRESS}/32",)), *links),
         routes=tuple(dict.fromkeys(routes)),
         sysctls=_ROUTER_SYSCTLS,
-        rules=nat_rules(router),
+        rules=router_rules(router),
         announce=True,
     )
 
@@ -269,9 +277,9 @@ _ROUTER_SYSCTLS = (
 )
 
 
-def _no_advertisements(link: str) -> tuple[tuple[str, str], ...]:
-    """A guest can't give our own links addresses."""
-    return ((f"ipv6/conf/{link}/accept_ra", "0"),)
+def _own_link(link: str) -> tuple[tuple[str, str], ...]:
+    """No guest gives our links addresses by advertisements, nor keeps them from theirs by claiming these."""
+    return ((f"ipv6/conf/{link}/accept_ra", "0"), (f"ipv6/conf/{link}/accept_dad", "0"))
 
 
 def _default_routes(ips: tuple[FixedIp, ...], subnets: dict[str, WiredSubnet]) -> list[Route]:
@@ -280,7 +288,8 @@ def _default_routes(ips: tuple[FixedIp, ...], subnets: dict[str, WiredSubnet]) -
 
 
 def _addresses(ips: tuple[FixedIp, ...], subnets: dict[str, WiredSubnet]) -> tuple[str, ...]:
-    return tuple(f"{one.ip_address}/{_length(subnets[one.subnet_id])}" for one in ips if one.subnet_id in subnets)
+    held = [(one.ip_address, subnets[one.subnet_id]) for one in ips if one.subnet_id in subnets]
+    return tuple(str(ip_interface(f"{address}/{_length(subnet)}")) for address, subnet in held)
 
 
 def _length(subnet: WiredSubnet) -> int:

@@ -4,12 +4,13 @@ A role granted to a group holds for its members; one granted as *inherited* on a
 projects below, not on the thing itself; a role brings along those that it implies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from msgspec import Struct
 
+from nephele.identity.cascades import forget_credentials
 from nephele.identity.errors import ASSIGNMENT_NOT_FOUND, REFUSED
 from nephele.identity.model import SYSTEM, Actor, Assignment, Role, Target
 from nephele.identity.projects import Projects
@@ -89,6 +90,8 @@ class Assignments:
         with self._shared.store.write() as db:
             self.check(assignment)
             db.execute(assignments.delete().where(*_is(assignment)))
+            if assignment.target_type is Target.PROJECT and assignment.actor_type is Actor.USER:
+                forget_credentials(db, assignment.actor_id, assignment.target_id)
             self._announce(assignment)
 
     def granted(self, actor: tuple[Actor, str], target: tuple[Target, str], *, inherited: bool = False) -> list[Role]:
@@ -114,6 +117,11 @@ class Assignments:
     def role_names(self, user_id: str, target: Target, target_id: str) -> set[str]:
         """The names of those roles, as a token carries them."""
         return self._roles.read_graph().names(self.role_ids(user_id, target, target_id))
+
+    def names_of(self, role_ids: Iterable[str]) -> set[str]:
+        """The names of some roles and of those that they imply, as a token carries them."""
+        graph = self._roles.read_graph()
+        return graph.names(graph.expand(set(role_ids)))
 
     def project_ids(self, user_id: str) -> set[str]:
         """The projects that a user has any role on."""

@@ -6,81 +6,18 @@ from base64 import urlsafe_b64encode
 import msgspec
 from msgspec import Struct
 
+from nephele.identity.app_credentials import AppCredential, AppCredentials
 from nephele.identity.assignments import Assignments
 from nephele.identity.errors import INVALID, REFUSED, WRONG_METHOD
+from nephele.identity.login import CredentialProof, DomainRef, Login, ProjectRef, Proofs, Scope, UserRef
 from nephele.identity.model import SYSTEM, Project, Target, User
 from nephele.identity.projects import Projects
 from nephele.identity.shared import Shared
 from nephele.identity.tokens import Claims
+from nephele.identity.trusts import Trust, Trusts
 from nephele.identity.users import Users
 from nephele.kernel.clock import SECOND, Instant, stopwatch
-from nephele.kernel.errors import UNAUTHORIZED
-
-
-class DomainRef(Struct, frozen=True):
-    """A domain by id or name."""
-
-    id: str = ""
-    name: str = ""
-
-
-class UserRef(Struct, frozen=True):
-    """A user by id, or by name in a domain, with a password."""
-
-    id: str = ""
-    name: str = ""
-    domain: DomainRef = DomainRef()
-    password: str = ""
-
-
-class PasswordProof(Struct, frozen=True):
-    """The method `password`."""
-
-    user: UserRef
-
-
-class TokenProof(Struct, frozen=True):
-    """The method `token`."""
-
-    id: str
-
-
-class Proofs(Struct, frozen=True):
-    """What a client proves: the methods that it names, each with its part."""
-
-    methods: tuple[str, ...]
-    password: PasswordProof | None = None
-    token: TokenProof | None = None
-
-
-class ProjectRef(Struct, frozen=True):
-    """A project by id, or by name in a domain."""
-
-    id: str = ""
-    name: str = ""
-    domain: DomainRef | None = None
-
-
-class SystemRef(Struct, frozen=True):
-    """The whole system."""
-
-    all: bool = False
-
-
-class Scope(Struct, frozen=True):
-    """What the token is to be good for: one of these."""
-
-    project: ProjectRef | None = None
-    domain: DomainRef | None = None
-    system: SystemRef | None = None
-    unscoped: dict[str, object] | None = None
-
-
-class Login(Struct, frozen=True):
-    """A request for a token; a scope of the text `unscoped` asks for none, not even the user's default project."""
-
-    identity: Proofs
-    scope: Scope | str | None = None
+from nephele.kernel.errors import UNAUTHORIZED, Refused
 
 
 class Subject(Struct, frozen=True, kw_only=True):
@@ -90,7 +27,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     methods: tuple[str, ...]
     audit_chain: str = ""
     expires_at: Instant | None = None
-    before: Claims | None = None
+    credential: AppCredential | None = None
 
 
 class Authentication:
@@ -102,10 +39,18 @@ class Authentication:
     """
 
     def __init__(
-        self, shared: Shared, users: Users, projects: Projects, assignments: Assignments, lifetime: Instant
+        self,
+        shared: Shared,
+        users: Users,
+        projects: Projects,
+        assignments: Assignments,
+        credentials: AppCredentials,
+        trusts: Trusts,
+        lifetime: Instant,
     ) -> None:
         self._shared = shared
         self._users, self._projects, self._assignments = users, projects, assignments
+        self._credentials, self._trusts = credentials, trusts
         self._lifetime = lifetime
 
     def authenticate(self, login: Login, before: Claims | None) -> Claims:
@@ -125,7 +70,9 @@ class Authentication:
         user = self.live_user(subject.user_id)
         scope = login.scope
         claims = self._unscoped(user, subject, epoch)
-        if isinstance(scope, Scope) and scope.unscoped is None:
+        if subject.credential is not None:
+            claims = self._by_credential(claims, subject.credential, scope)
+        elif isinstance(scope, Scope) and scope.unscoped is None:
             claims = self._scoped(claims, scope, before)
         elif scope is None and before is None and user.default_project_id:
             claims = self._on_default_project(claims, user.default_project_id)
@@ -151,21 +98,39 @@ class Authentication:
             if before is None:
                 raise INVALID(reason="The method token needs a part of that name.")
             return _by_token(before)
+        if method == "application_credential":
+            if proofs.application_credential is None:
+                raise INVALID(reason="The method application_credential needs a part of that name.")
+            return self._by_secret(proofs.application_credential)
         raise WRONG_METHOD(method=method)
 
     def _by_password(self, ref: UserRef) -> Subject:
+        user_id = self._user_id(ref)
+        if not self._users.has_password(user_id, ref.password):
+            raise UNAUTHORIZED()
+        return Subject(user_id=user_id, methods=("password",))
+
+    def _by_secret(self, proof: CredentialProof) -> Subject:
+        user_id = self._user_id(proof.user) if proof.user and not proof.id else ""
+        if not proof.id and not (proof.name and proof.user):
+            raise INVALID(reason="An application credential is named by its id, or by its name and user.")
+        found = self._credentials.proven(proof.id, user_id, proof.name, proof.secret)
+        if found is None:
+            raise UNAUTHORIZED()
+        limit = found.expires_at or None
+        return Subject(user_id=found.user_id, methods=("application_credential",), expires_at=limit, credential=found)
+
+    def _user_id(self, ref: UserRef) -> str:
+        """The id of the user that is named; empty where there is none."""
         if not ref.id and not ref.name:
             raise INVALID(reason="Invalid input for field identity/password/user: id or name must be present.")
         if not ref.id and not (ref.domain.id or ref.domain.name):
             raise INVALID(reason="Expecting to find domain in user: a name is unique within a domain only.")
-        user_id = ref.id
-        if not user_id:
-            domain_id = self._domain_id(ref.domain)
-            user = self._users.named(ref.name, domain_id) if domain_id else None
-            user_id = user.id if user else ""
-        if not self._users.has_password(user_id, ref.password):
-            raise UNAUTHORIZED()
-        return Subject(user_id=user_id, methods=("password",))
+        if ref.id:
+            return ref.id
+        domain_id = self._domain_id(ref.domain)
+        user = self._users.named(ref.name, domain_id) if domain_id else None
+        return user.id if user else ""
 
     def live_user(self, user_id: str) -> User:
         """The user, if it and its domain are enabled.  Raises UNAUTHORIZED."""
@@ -200,14 +165,15 @@ class Authentication:
         )
 
     def _scoped(self, claims: Claims, scope: Scope, before: Claims | None) -> Claims:
-        asked = [part for part in (scope.project, scope.domain, scope.system) if part is not None]
+        asked = [part for part in (scope.project, scope.domain, scope.system, scope.trust) if part is not None]
         if len(asked) != 1:
-            raise INVALID(reason="A scope names exactly one of project, domain and system.")
+            raise INVALID(reason="A scope names exactly one of project, domain, system and trust.")
         if before is not None and (before.trust_id or before.application_credential_id):
             raise REFUSED(action="get another scope with a token that was delegated")
         if scope.project is not None:
-            found = self._find_project(scope.project)
-            return self._on_project(claims, found)
+            return self._on_project(claims, self._find_project(scope.project))
+        if scope.trust is not None:
+            return self._by_trust(claims, self._trusts.used(scope.trust.id, claims.user_id))
         if scope.domain is not None:
             domain_id = self._domain_id(scope.domain)
             if not domain_id or not self._live(domain_id):
@@ -233,17 +199,41 @@ class Authentication:
         found = self._projects.named(ref.name, "") if ref.name else None
         return found.id if found else ""
 
-    def _on_project(self, claims: Claims, project: Project | None) -> Claims:
-        roles = self._assignments.role_names(claims.user_id, Target.PROJECT, project.id) if project else ()
+    def _by_credential(self, claims: Claims, credential: AppCredential, scope: Scope | str | None) -> Claims:
+        """The claims that an application credential gives: its project, and those of its roles the user still has."""
+        project = self._live(credential.project_id)
+        if isinstance(scope, Scope) and (scope.project is None or self._find_project(scope.project) != project):
+            raise UNAUTHORIZED()
+        claims = msgspec.structs.replace(claims, application_credential_id=credential.id)
+        return self._on_project(claims, project, only=self._assignments.names_of(credential.role_ids))
+
+    def _by_trust(self, claims: Claims, trust: Trust) -> Claims:
+        """The claims that a trust gives: the roles that it names, all of which the trustor must still have."""
+        trustor, trustee = self.live_user(trust.trustor_user_id), self.live_user(trust.trustee_user_id)
+        project = self._live(trust.project_id)
+        names = self._assignments.names_of(trust.role_ids)
+        held = self._assignments.role_names(trustor.id, Target.PROJECT, trust.project_id)
+        if project is None or not names <= held:
+            raise REFUSED(action="use a trust whose trustor has lost a role or the project")
+        user = trustor if trust.impersonation else trustee
+        ends = min(claims.expires_at, trust.expires_at or claims.expires_at)
+        return msgspec.structs.replace(
+            _in_project(claims, project, names),
+            trust_id=trust.id,
+            user_id=user.id,
+            user_name=user.name,
+            user_domain_id=user.domain_id,
+            expires_at=ends,
+        )
+
+    def _on_project(self, claims: Claims, project: Project | None, only: set[str] | None = None) -> Claims:
+        """The claims with all roles on a project, or only those among some."""
+        roles = self._assignments.role_names(claims.user_id, Target.PROJECT, project.id) if project else set()
+        if only is not None:
+            roles &= only
         if project is None or not roles:
             raise UNAUTHORIZED()
-        return msgspec.structs.replace(
-            claims,
-            project_id=project.id,
-            project_name=project.name,
-            project_domain_id=project.domain_id,
-            roles=tuple(sorted(roles)),
-        )
+        return _in_project(claims, project, roles)
 
     def _on_domain(self, claims: Claims, domain_id: str) -> Claims:
         roles = self._assignments.role_names(claims.user_id, Target.DOMAIN, domain_id)
@@ -266,8 +256,15 @@ class Authentication:
 
     def refresh(self, claims: Claims) -> Claims:
         """The claims as the database has them now: names and roles.  Raises UNAUTHORIZED where nothing is left."""
+        if claims.trust_id:
+            return self._refresh_trust(claims)
         user = self.live_user(claims.user_id)
         claims = msgspec.structs.replace(claims, user_name=user.name)
+        if claims.application_credential_id:
+            credential = self._credentials.live(claims.application_credential_id)
+            if credential is None:
+                raise UNAUTHORIZED()
+            return self._by_credential(claims, credential, None)
         if claims.project_id:
             return self._on_project(claims, self._live(claims.project_id))
         if claims.domain_id:
@@ -276,6 +273,25 @@ class Authentication:
             return self._on_domain(claims, claims.domain_id)
         return self._on_system(claims) if claims.system_scope else claims
 
+    def _refresh_trust(self, claims: Claims) -> Claims:
+        trust = self._trusts.live(claims.trust_id)
+        if trust is None:
+            raise UNAUTHORIZED()
+        try:
+            return self._by_trust(claims, trust)
+        except Refused:
+            raise UNAUTHORIZED() from None
+
+
+def _in_project(claims: Claims, project: Project, roles: set[str]) -> Claims:
+    return msgspec.structs.replace(
+        claims,
+        project_id=project.id,
+        project_name=project.name,
+        project_domain_id=project.domain_id,
+        roles=tuple(sorted(roles)),
+    )
+
 
 def _by_token(before: Claims) -> Subject:
     return Subject(
@@ -283,7 +299,6 @@ def _by_token(before: Claims) -> Subject:
         methods=("token", *(method for method in before.methods if method != "token")),
         audit_chain=before.audit_ids[-1],
         expires_at=before.expires_at,
-        before=before,
     )
 
 

@@ -2,8 +2,6 @@
 
 from nephele.kernel.errors import Error
 
-_MISSING = "Could not find {what}: {id}."
-
 
 def _missing(what: str) -> Error:
     return Error(f"identity.{what.replace(' ', '_')}_not_found", 404, f"Could not find {what}: {{id}}.")
@@ -17,6 +15,13 @@ ROLE_NOT_FOUND = _missing("role")
 REGION_NOT_FOUND = _missing("region")
 SERVICE_NOT_FOUND = _missing("service")
 ENDPOINT_NOT_FOUND = _missing("endpoint")
+CREDENTIAL_NOT_FOUND = _missing("credential")
+APP_CREDENTIAL_NOT_FOUND = _missing("application credential")
+ACCESS_RULE_NOT_FOUND = _missing("access rule")
+TRUST_NOT_FOUND = _missing("trust")
+POLICY_NOT_FOUND = _missing("policy")
+LIMIT_NOT_FOUND = _missing("limit")
+REGISTERED_LIMIT_NOT_FOUND = _missing("registered limit")
 TOKEN_NOT_FOUND = Error("identity.token_not_found", 404, "Could not find token.")
 TAG_NOT_FOUND = Error("identity.tag_not_found", 404, "Could not find project tag: {id}.")
 MEMBER_NOT_FOUND = Error("identity.member_not_found", 404, "User {user_id} is not a member of group {group_id}.")

@@ -6,6 +6,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET, Struct, UnsetType
 
+from nephele.identity.cascades import forget_project_parts, forget_users
 from nephele.identity.errors import (
     DOMAIN_NOT_FOUND,
     INVALID,
@@ -14,7 +15,7 @@ from nephele.identity.errors import (
     TAG_NOT_FOUND,
     TREE_TOO_DEEP,
 )
-from nephele.identity.model import Extra, Project
+from nephele.identity.model import Actor, Extra, Project
 from nephele.identity.revocations import EVERYONE, Kind
 from nephele.identity.roles import check_mutable, merged_options
 from nephele.identity.shared import Filters, Shared, columns_of, narrowed, store_change, store_new
@@ -193,12 +194,12 @@ class Projects:
             check_mutable("domain", domain_id, domain.options, {})
             if domain.enabled:
                 raise REFUSED(action="delete a domain that is enabled: please disable it first")
-            for table, actor in ((users, "user"), (groups, "group")):
-                owned = sa.select(table.c.id).where(table.c.domain_id == domain_id)
-                gone = assignments.c.actor_id.in_(owned), assignments.c.actor_type == actor
-                db.execute(assignments.delete().where(*gone))
-                db.execute(memberships.delete().where(memberships.c[f"{actor}_id"].in_(owned)))
-                db.execute(table.delete().where(table.c.domain_id == domain_id))
+            forget_users(db, list(db.execute(sa.select(users.c.id).where(users.c.domain_id == domain_id)).scalars()))
+            owned = sa.select(groups.c.id).where(groups.c.domain_id == domain_id)
+            gone = assignments.c
+            db.execute(assignments.delete().where(gone.actor_type == Actor.GROUP, gone.actor_id.in_(owned)))
+            db.execute(memberships.delete().where(memberships.c.group_id.in_(owned)))
+            db.execute(groups.delete().where(groups.c.domain_id == domain_id))
             owned = sa.select(roles.c.id).where(roles.c.domain_id == domain_id)
             db.execute(assignments.delete().where(assignments.c.role_id.in_(owned)))
             db.execute(roles.delete().where(roles.c.domain_id == domain_id))
@@ -206,9 +207,7 @@ class Projects:
             self._shared.revocations.add((Kind.DOMAIN, domain_id))
 
     def _remove(self, db: sa.Connection, project_ids: list[str]) -> None:
-        db.execute(assignments.delete().where(assignments.c.target_id.in_(project_ids)))
-        db.execute(project_tags.delete().where(project_tags.c.project_id.in_(project_ids)))
-        db.execute(users.update().where(users.c.default_project_id.in_(project_ids)).values(default_project_id=""))
+        forget_project_parts(db, project_ids)
         db.execute(projects.delete().where(projects.c.id.in_(project_ids)))
 
     def tag(self, project_id: str, *tags: str) -> None:

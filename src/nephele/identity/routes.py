@@ -2,19 +2,23 @@
 
 from nephele.identity import policy
 from nephele.identity.api import (
+    app_credentials,
     assignments,
     auth,
     bodies,
     catalog,
+    credentials,
     domains,
     grants,
     groups,
+    limits,
     projects,
     roles,
+    trusts,
     users,
     versions,
 )
-from nephele.identity.auth import Login
+from nephele.identity.login import Login
 from nephele.identity.service import Identity
 from nephele.kernel.policy import Policy
 from nephele.web import faults
@@ -50,6 +54,93 @@ ROUTES = [
     ),
     Route("GET", "/v3/users/{user_id}/groups", users.groups),
     Route("GET", "/v3/users/{user_id}/projects", users.projects),
+    # application credentials
+    Route("GET", "/v3/users/{user_id}/application_credentials", app_credentials.index),
+    Route(
+        "POST",
+        "/v3/users/{user_id}/application_credentials",
+        app_credentials.create,
+        body=app_credentials.BODY,
+        status=201,
+        waits=True,
+    ),
+    Route("GET", "/v3/users/{user_id}/application_credentials/{application_credential_id}", app_credentials.show),
+    Route(
+        "DELETE",
+        "/v3/users/{user_id}/application_credentials/{application_credential_id}",
+        app_credentials.delete,
+        status=204,
+    ),
+    Route("GET", "/v3/users/{user_id}/access_rules", app_credentials.rules),
+    Route("GET", "/v3/users/{user_id}/access_rules/{access_rule_id}", app_credentials.rule),
+    Route("DELETE", "/v3/users/{user_id}/access_rules/{access_rule_id}", app_credentials.delete_rule, status=204),
+    # trusts
+    Route("GET", "/v3/OS-TRUST/trusts", trusts.index),
+    Route("POST", "/v3/OS-TRUST/trusts", trusts.create, body=trusts.BODY, status=201),
+    Route("GET", "/v3/OS-TRUST/trusts/{trust_id}", trusts.show),
+    Route("DELETE", "/v3/OS-TRUST/trusts/{trust_id}", trusts.delete, status=204),
+    Route("GET", "/v3/OS-TRUST/trusts/{trust_id}/roles", trusts.roles),
+    Route("GET", "/v3/OS-TRUST/trusts/{trust_id}/roles/{role_id}", trusts.role),
+    # credentials and policies
+    Route("GET", "/v3/credentials", credentials.index),
+    Route("POST", "/v3/credentials", credentials.create, body=credentials.BODY, status=201),
+    Route("GET", "/v3/credentials/{credential_id}", credentials.show),
+    Route("PATCH", "/v3/credentials/{credential_id}", credentials.update, body=credentials.BODY),
+    Route("DELETE", "/v3/credentials/{credential_id}", credentials.delete, status=204),
+    Route("GET", "/v3/users/{user_id}/credentials/OS-EC2", credentials.ec2_index),
+    Route(
+        "POST",
+        "/v3/users/{user_id}/credentials/OS-EC2",
+        credentials.ec2_create,
+        body=bodies.NewEc2Credential,
+        status=201,
+    ),
+    Route("GET", "/v3/users/{user_id}/credentials/OS-EC2/{access}", credentials.ec2_show),
+    Route("DELETE", "/v3/users/{user_id}/credentials/OS-EC2/{access}", credentials.ec2_delete, status=204),
+    Route("GET", "/v3/policies", credentials.policies, "identity:list_policies"),
+    Route(
+        "POST", "/v3/policies", credentials.create_policy, "identity:create_policy", credentials.POLICY_BODY, status=201
+    ),
+    Route("GET", "/v3/policies/{policy_id}", credentials.policy, "identity:get_policy"),
+    Route(
+        "PATCH",
+        "/v3/policies/{policy_id}",
+        credentials.update_policy,
+        "identity:update_policy",
+        credentials.POLICY_BODY,
+    ),
+    Route("DELETE", "/v3/policies/{policy_id}", credentials.delete_policy, "identity:delete_policy", status=204),
+    # limits
+    Route("GET", "/v3/registered_limits", limits.registered, "identity:list_registered_limits"),
+    Route(
+        "POST",
+        "/v3/registered_limits",
+        limits.register,
+        "identity:create_registered_limits",
+        limits.NEW_REGISTERED,
+        status=201,
+    ),
+    Route("GET", "/v3/registered_limits/{limit_id}", limits.show_registered, "identity:get_registered_limit"),
+    Route(
+        "PATCH",
+        "/v3/registered_limits/{limit_id}",
+        limits.update_registered,
+        "identity:update_registered_limit",
+        limits.CHANGED_REGISTERED,
+    ),
+    Route(
+        "DELETE",
+        "/v3/registered_limits/{limit_id}",
+        limits.unregister,
+        "identity:delete_registered_limit",
+        status=204,
+    ),
+    Route("GET", "/v3/limits/model", limits.model, "identity:get_limit_model"),
+    Route("GET", "/v3/limits", limits.index, "identity:list_limits"),
+    Route("POST", "/v3/limits", limits.create, "identity:create_limits", limits.NEW, status=201),
+    Route("GET", "/v3/limits/{limit_id}", limits.show),
+    Route("PATCH", "/v3/limits/{limit_id}", limits.update, "identity:update_limit", limits.CHANGED),
+    Route("DELETE", "/v3/limits/{limit_id}", limits.delete, "identity:delete_limit", status=204),
     # groups
     Route("GET", "/v3/groups", groups.index),
     Route("POST", "/v3/groups", groups.create, body=groups.BODY, status=201),

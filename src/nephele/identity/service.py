@@ -2,9 +2,13 @@
 
 import secrets
 
+from nephele.identity.app_credentials import AppCredentials
 from nephele.identity.assignments import Assignments
-from nephele.identity.auth import Authentication, Login, new_audit_id
+from nephele.identity.auth import Authentication, new_audit_id
 from nephele.identity.catalog import Catalog
+from nephele.identity.credentials import Credentials, Policies
+from nephele.identity.limits import Limits
+from nephele.identity.login import Login
 from nephele.identity.passwords import Passwords
 from nephele.identity.projects import Projects
 from nephele.identity.revocations import Kind, Revocations, Verdict
@@ -12,6 +16,7 @@ from nephele.identity.roles import Roles
 from nephele.identity.shared import Shared
 from nephele.identity.tables import signing_keys
 from nephele.identity.tokens import Claims, Keyring
+from nephele.identity.trusts import Trusts
 from nephele.identity.users import Groups, Users
 from nephele.kernel.clock import SECOND, Clock, Instant
 from nephele.kernel.context import Context
@@ -53,8 +58,21 @@ class Identity:
         self.users = Users(shared, self.passwords, self.projects)
         self.groups = Groups(shared, self.users, self.projects)
         self.assignments = Assignments(shared, self.users, self.groups, self.projects, self.roles)
+        self.app_credentials = AppCredentials(shared, self.passwords)
+        self.trusts = Trusts(shared, self.assignments)
         self.catalog = Catalog(shared)
-        self.authentication = Authentication(shared, self.users, self.projects, self.assignments, token_lifetime)
+        self.credentials = Credentials(shared)
+        self.policies = Policies(shared)
+        self.limits = Limits(shared, self.catalog, self.projects)
+        self.authentication = Authentication(
+            shared,
+            self.users,
+            self.projects,
+            self.assignments,
+            self.app_credentials,
+            self.trusts,
+            token_lifetime,
+        )
         self.keys = Keyring()
         self._known: dict[str, tuple[int, Claims, Context]] = {}
         self._domain_names: tuple[int, dict[str, str]] = (-1, {})

@@ -124,6 +124,87 @@ endpoints = sa.Table(
     sa.Column("enabled", sa.Boolean, nullable=False),
     sa.Column("extra", Extra, nullable=False),
 )
+app_credentials = sa.Table(
+    "identity_app_credential",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("user_id", _ID, nullable=False),
+    sa.Column("project_id", _ID, nullable=False, index=True),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("description", sa.Text),
+    sa.Column("expires_at", _TIME, nullable=False),
+    sa.Column("unrestricted", sa.Boolean, nullable=False),
+    sa.Column("role_ids", Json(tuple[str, ...]), nullable=False),
+    sa.Column("access_rule_ids", Json(tuple[str, ...]), nullable=False),
+    sa.Column("secret_hash", sa.Text, nullable=False),
+    sa.UniqueConstraint("user_id", "name"),
+)
+access_rules = sa.Table(
+    "identity_access_rule",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("user_id", _ID, nullable=False),
+    sa.Column("service", sa.String(64), nullable=False),
+    sa.Column("path", sa.String(255), nullable=False),
+    sa.Column("method", sa.String(8), nullable=False),
+    sa.UniqueConstraint("user_id", "service", "path", "method"),
+)
+trusts = sa.Table(
+    "identity_trust",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("trustor_user_id", _ID, nullable=False, index=True),
+    sa.Column("trustee_user_id", _ID, nullable=False, index=True),
+    sa.Column("project_id", _ID, nullable=False, index=True),
+    sa.Column("impersonation", sa.Boolean, nullable=False),
+    sa.Column("role_ids", Json(tuple[str, ...]), nullable=False),
+    sa.Column("expires_at", _TIME, nullable=False),
+    sa.Column("remaining_uses", sa.Integer),
+    sa.Column("redelegation_count", sa.Integer, nullable=False),
+    sa.Column("redelegated_trust_id", _ID, nullable=False),
+)
+credentials = sa.Table(
+    "identity_credential",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("user_id", _ID, nullable=False, index=True),
+    sa.Column("project_id", _ID, nullable=False, index=True),
+    sa.Column("type", sa.String(255), nullable=False),
+    sa.Column("blob", sa.Text, nullable=False),
+    sa.Column("extra", Extra, nullable=False),
+)
+policies = sa.Table(
+    "identity_policy",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("type", sa.String(255), nullable=False),
+    sa.Column("blob", sa.Text, nullable=False),
+    sa.Column("extra", Extra, nullable=False),
+)
+registered_limits = sa.Table(
+    "identity_registered_limit",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("service_id", _ID, nullable=False),
+    sa.Column("region_id", sa.String(255), nullable=False),
+    sa.Column("resource_name", sa.String(255), nullable=False),
+    sa.Column("default_limit", sa.Integer, nullable=False),
+    sa.Column("description", sa.Text),
+    sa.UniqueConstraint("service_id", "region_id", "resource_name"),
+)
+limits = sa.Table(
+    "identity_limit",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("project_id", _ID, nullable=False, index=True),
+    sa.Column("domain_id", _ID, nullable=False, index=True),
+    sa.Column("service_id", _ID, nullable=False),
+    sa.Column("region_id", sa.String(255), nullable=False),
+    sa.Column("resource_name", sa.String(255), nullable=False),
+    sa.Column("resource_limit", sa.Integer, nullable=False),
+    sa.Column("description", sa.Text),
+    sa.UniqueConstraint("project_id", "domain_id", "service_id", "region_id", "resource_name"),
+)
 signing_keys = sa.Table(
     "identity_signing_key",
     metadata,

@@ -6,6 +6,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET, Struct, UnsetType
 
+from nephele.identity.cascades import forget_users
 from nephele.identity.errors import GROUP_NOT_FOUND, INVALID, MEMBER_NOT_FOUND, USER_NOT_FOUND, WRONG_PASSWORD
 from nephele.identity.model import Actor, Extra, Group, User
 from nephele.identity.passwords import MAX_PASSWORD, Passwords
@@ -127,10 +128,7 @@ class Users:
         """Remove a user with its roles and memberships.  Raises USER_NOT_FOUND."""
         with self._shared.store.write() as db:
             self.get(user_id)
-            gone = assignments.c
-            db.execute(assignments.delete().where(gone.actor_type == Actor.USER, gone.actor_id == user_id))
-            db.execute(memberships.delete().where(memberships.c.user_id == user_id))
-            db.execute(users.delete().where(users.c.id == user_id))
+            forget_users(db, [user_id])
             self._shared.revocations.add((Kind.USER, user_id))
 
     def _hash(self, password: str | None) -> str:

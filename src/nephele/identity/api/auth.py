@@ -87,6 +87,10 @@ def _body(identity: Identity, call: Call, claims: Claims) -> views.View:
         view["domain"] = _domain(identity, claims.domain_id)
     elif claims.system_scope:
         view["system"] = {"all": True}
+    if claims.trust_id:
+        view["OS-TRUST:trust"] = _trust(identity, claims.trust_id)
+    if claims.application_credential_id:
+        view["application_credential"] = _credential(identity, claims)
     if claims.is_scoped:
         ids = identity.roles.graph().ids_by_name
         view["roles"] = [{"id": ids.get(name, ""), "name": name} for name in claims.roles]
@@ -97,6 +101,23 @@ def _body(identity: Identity, call: Call, claims: Claims) -> views.View:
 
 def _domain(identity: Identity, domain_id: str) -> dict[str, str]:
     return {"id": domain_id, "name": identity.domain_name(domain_id)}
+
+
+def _trust(identity: Identity, trust_id: str) -> views.View:
+    trust = identity.trusts.get(trust_id)
+    return {
+        "id": trust.id,
+        "impersonation": trust.impersonation,
+        "trustor_user": {"id": trust.trustor_user_id},
+        "trustee_user": {"id": trust.trustee_user_id},
+    }
+
+
+def _credential(identity: Identity, claims: Claims) -> views.View:
+    found = identity.app_credentials.live(claims.application_credential_id)
+    if found is None:
+        raise TOKEN_NOT_FOUND()
+    return {"id": found.id, "name": found.name, "restricted": not found.unrestricted}
 
 
 def catalog(identity: Identity, call: Call) -> views.View:

@@ -1,6 +1,6 @@
 """What clients send: known attributes, typed and checked, and whatever else they like to keep on a resource."""
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -240,3 +240,126 @@ class ChangedEndpoint(Struct, frozen=True):
     region_id: Annotated[str, Meta(max_length=255)] | UnsetType | None = UNSET
     region: Annotated[str, Meta(max_length=255)] | UnsetType | None = UNSET
     enabled: bool | UnsetType = UNSET
+
+
+class RoleRef(Struct, frozen=True):
+    """A role by id or name."""
+
+    id: str = ""
+    name: str = ""
+
+
+class NewAccessRule(Struct, frozen=True):
+    """An access rule that is there already, by its id, or a new one."""
+
+    id: str = ""
+    service: Annotated[str, Meta(max_length=64)] = ""
+    path: Annotated[str, Meta(max_length=225, pattern=r"^(/|$)")] = ""
+    method: Literal["", "DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"] = ""
+
+
+class NewAppCredential(Struct, frozen=True):
+    """Attributes of an application credential to create."""
+
+    name: Name
+    description: Text | None = None
+    project_id: str | None = None
+    secret: Annotated[str, Meta(min_length=1, max_length=4096)] | None = None
+    expires_at: str | None = None
+    unrestricted: bool | None = None
+    roles: tuple[RoleRef, ...] | None = None
+    access_rules: tuple[NewAccessRule, ...] | None = None
+
+
+class NewTrust(Struct, frozen=True):
+    """Attributes of a trust to create."""
+
+    trustor_user_id: str
+    trustee_user_id: str
+    impersonation: bool
+    project_id: str | None = None
+    roles: tuple[RoleRef, ...] = ()
+    expires_at: str | None = None
+    remaining_uses: Annotated[int, Meta(ge=1)] | None = None
+    allow_redelegation: bool | None = None
+    redelegation_count: Annotated[int, Meta(ge=0)] | None = None
+
+
+class NewCredential(Struct, frozen=True):
+    """Attributes of a credential to create."""
+
+    type: Annotated[str, Meta(min_length=1, max_length=255)]
+    blob: Text
+    user_id: str | None = None
+    project_id: str | None = None
+
+
+class ChangedCredential(Struct, frozen=True):
+    """Attributes of a credential to update."""
+
+    type: Annotated[str, Meta(min_length=1, max_length=255)] | UnsetType = UNSET
+    blob: Text | UnsetType = UNSET
+    user_id: str | UnsetType = UNSET
+    project_id: str | UnsetType | None = UNSET
+
+
+class NewEc2Credential(Struct, frozen=True):
+    """The body that makes a pair of EC2 keys."""
+
+    tenant_id: Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class NewPolicy(Struct, frozen=True):
+    """Attributes of a policy to create."""
+
+    blob: Text
+    type: Annotated[str, Meta(max_length=255)]
+
+
+class ChangedPolicy(Struct, frozen=True):
+    """Attributes of a policy to update."""
+
+    blob: Text | UnsetType = UNSET
+    type: Annotated[str, Meta(max_length=255)] | UnsetType = UNSET
+
+
+LimitValue = Annotated[int, Meta(ge=-1, le=0x7FFFFFFF)]
+
+
+class NewRegisteredLimit(Struct, frozen=True, forbid_unknown_fields=True):
+    """Attributes of a registered limit to create."""
+
+    service_id: str
+    resource_name: Name
+    default_limit: LimitValue
+    region_id: str | None = None
+    description: Text | None = None
+
+
+class ChangedRegisteredLimit(Struct, frozen=True, forbid_unknown_fields=True):
+    """Attributes of a registered limit to update."""
+
+    service_id: str | UnsetType = UNSET
+    resource_name: Name | UnsetType = UNSET
+    default_limit: LimitValue | UnsetType = UNSET
+    region_id: str | UnsetType | None = UNSET
+    description: Text | UnsetType | None = UNSET
+
+
+class NewLimit(Struct, frozen=True, forbid_unknown_fields=True):
+    """Attributes of a limit to create."""
+
+    service_id: str
+    resource_name: Name
+    resource_limit: LimitValue
+    project_id: str | None = None
+    domain_id: str | None = None
+    region_id: str | None = None
+    description: Text | None = None
+
+
+class ChangedLimit(Struct, frozen=True, forbid_unknown_fields=True):
+    """Attributes of a limit to update."""
+
+    resource_limit: LimitValue | UnsetType = UNSET
+    description: Text | UnsetType | None = UNSET

@@ -12,6 +12,8 @@ from nephele.identity.tables import (
     credentials,
     limits,
     memberships,
+    project_endpoint_groups,
+    project_endpoints,
     project_tags,
     trusts,
     users,
@@ -31,7 +33,7 @@ def forget_users(db: sa.Connection, user_ids: Collection[str]) -> None:
 def forget_project_parts(db: sa.Connection, project_ids: Collection[str]) -> None:
     """Remove the roles on projects (or domains), their tags, limits, and the credentials and trusts for them."""
     db.execute(assignments.delete().where(assignments.c.target_id.in_(project_ids)))
-    for table in (project_tags, app_credentials, credentials, trusts):
+    for table in (project_tags, app_credentials, credentials, trusts, project_endpoints, project_endpoint_groups):
         db.execute(table.delete().where(table.c.project_id.in_(project_ids)))
     db.execute(limits.delete().where(limits.c.project_id.in_(project_ids) | limits.c.domain_id.in_(project_ids)))
     db.execute(users.update().where(users.c.default_project_id.in_(project_ids)).values(default_project_id=""))

@@ -10,7 +10,14 @@ from nephele.identity.errors import ENDPOINT_NOT_FOUND, INVALID, REFUSED, REGION
 from nephele.identity.model import Endpoint, Interface, Region, Service
 from nephele.identity.revocations import Kind
 from nephele.identity.shared import Filters, Shared, columns_of, narrowed, store_change, store_new
-from nephele.identity.tables import endpoints, regions, services
+from nephele.identity.tables import (
+    endpoint_groups,
+    endpoints,
+    project_endpoint_groups,
+    project_endpoints,
+    regions,
+    services,
+)
 
 PUBLIC_URL = "$(public_url)s"
 """In a stored URL: where this cloud answers, as the client of the moment sees it."""
@@ -51,9 +58,10 @@ class Catalog:
 
     def _make(self, whose: Whose) -> list[dict[str, object]]:
         by_service: dict[str, list[dict[str, object]]] = {}
+        chosen = self._chosen_for(whose.project_id)
         for endpoint in self.endpoints([("enabled", "true")]):
             url = filled(endpoint.url, whose)
-            if url is not None:
+            if url is not None and (not chosen or endpoint.id in chosen):
                 by_service.setdefault(endpoint.service_id, []).append(
                     {
                         "id": endpoint.id,
@@ -67,6 +75,21 @@ class Catalog:
             {"id": service.id, "type": service.type, "name": service.name, "endpoints": by_service.get(service.id, [])}
             for service in self.services([("enabled", "true")])
         ]
+
+    def _chosen_for(self, project_id: str) -> set[str]:
+        """The endpoints that were chosen for a project; where none was, it sees all."""
+        if not project_id:
+            return set()
+        with self._shared.store.read() as db:
+            direct = sa.select(project_endpoints.c.endpoint_id).where(project_endpoints.c.project_id == project_id)
+            chosen = set(db.execute(direct).scalars().all())
+            mine = project_endpoint_groups.c.project_id == project_id
+            through = sa.select(endpoint_groups.c.filters).join_from(
+                project_endpoint_groups, endpoint_groups, endpoint_groups.c.id == project_endpoint_groups.c.group_id
+            )
+            for filters in db.execute(through.where(mine)).scalars().all():
+                chosen |= {endpoint.id for endpoint in self.endpoints(list(filters.items()))}
+        return chosen
 
     def region(self, region_id: str) -> Region:
         """One region.  Raises REGION_NOT_FOUND."""
@@ -203,6 +226,7 @@ class Catalog:
         """Remove an endpoint.  Raises ENDPOINT_NOT_FOUND."""
         with self._shared.store.write() as db:
             self.endpoint(endpoint_id)
+            db.execute(project_endpoints.delete().where(project_endpoints.c.endpoint_id == endpoint_id))
             db.execute(endpoints.delete().where(endpoints.c.id == endpoint_id))
             self._changed()
 

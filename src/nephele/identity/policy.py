@@ -174,6 +174,29 @@ RULES: dict[str, str] = {
     "identity:create_registered_limits": ADMIN,
     "identity:update_registered_limit": ADMIN,
     "identity:delete_registered_limit": ADMIN,
+    # which endpoints a project sees
+    **_crud("endpoint_group"),
+    **dict.fromkeys(
+        (
+            "identity:list_projects_for_endpoint",
+            "identity:check_endpoint_in_project",
+            "identity:list_endpoints_for_project",
+            "identity:list_projects_associated_with_endpoint_group",
+            "identity:list_endpoints_associated_with_endpoint_group",
+            "identity:get_endpoint_group_in_project",
+            "identity:list_endpoint_groups_for_project",
+        ),
+        READER,
+    ),
+    **dict.fromkeys(
+        (
+            "identity:add_endpoint_to_project",
+            "identity:remove_endpoint_from_project",
+            "identity:add_endpoint_group_to_project",
+            "identity:remove_endpoint_group_from_project",
+        ),
+        ADMIN,
+    ),
     # catalog
     **_crud("region", read=ANYONE),
     **_crud("service"),

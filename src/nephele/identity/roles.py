@@ -131,8 +131,8 @@ class Roles:
         """
         with self._shared.store.write() as db:
             prior, implied = self.get(prior_id), self.get(implied_id)
-            if implied.domain_id and implied.domain_id != prior.domain_id:
-                raise REFUSED(action="imply a role of a domain by a role outside of it")
+            if implied.domain_id and not prior.domain_id:
+                raise REFUSED(action="imply a role of a domain by a role of the whole cloud")
             if implied.name == "admin" and not implied.domain_id:
                 raise REFUSED(action="imply the admin role")
             graph = self.read_graph()

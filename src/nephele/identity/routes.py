@@ -9,6 +9,7 @@ from nephele.identity.api import (
     catalog,
     credentials,
     domains,
+    endpoint_filters,
     grants,
     groups,
     limits,
@@ -228,6 +229,106 @@ ROUTES = [
         catalog.ENDPOINT_BODY,
     ),
     Route("DELETE", "/v3/endpoints/{endpoint_id}", catalog.delete_endpoint, "identity:delete_endpoint", status=204),
+]
+
+
+_FILTERS = "/v3/OS-EP-FILTER"
+ROUTES += [
+    Route("GET", _FILTERS + "/endpoint_groups", endpoint_filters.index, "identity:list_endpoint_groups"),
+    Route(
+        "POST",
+        _FILTERS + "/endpoint_groups",
+        endpoint_filters.create,
+        "identity:create_endpoint_group",
+        endpoint_filters.BODY,
+        status=201,
+    ),
+    Route("GET", _FILTERS + "/endpoint_groups/{group_id}", endpoint_filters.show, "identity:get_endpoint_group"),
+    Route(
+        "PATCH",
+        _FILTERS + "/endpoint_groups/{group_id}",
+        endpoint_filters.update,
+        "identity:update_endpoint_group",
+        endpoint_filters.BODY,
+    ),
+    Route(
+        "DELETE",
+        _FILTERS + "/endpoint_groups/{group_id}",
+        endpoint_filters.delete,
+        "identity:delete_endpoint_group",
+        status=204,
+    ),
+    Route(
+        "GET",
+        _FILTERS + "/endpoint_groups/{group_id}/projects",
+        endpoint_filters.projects_of_group,
+        "identity:list_projects_associated_with_endpoint_group",
+    ),
+    Route(
+        "GET",
+        _FILTERS + "/endpoint_groups/{group_id}/endpoints",
+        endpoint_filters.endpoints_of_group,
+        "identity:list_endpoints_associated_with_endpoint_group",
+    ),
+    Route(
+        "PUT",
+        _FILTERS + "/endpoint_groups/{group_id}/projects/{project_id}",
+        endpoint_filters.add_group,
+        "identity:add_endpoint_group_to_project",
+        status=204,
+    ),
+    Route(
+        "GET",
+        _FILTERS + "/endpoint_groups/{group_id}/projects/{project_id}",
+        endpoint_filters.check_group,
+        "identity:get_endpoint_group_in_project",
+    ),
+    Route(
+        "DELETE",
+        _FILTERS + "/endpoint_groups/{group_id}/projects/{project_id}",
+        endpoint_filters.remove_group,
+        "identity:remove_endpoint_group_from_project",
+        status=204,
+    ),
+    Route(
+        "GET",
+        _FILTERS + "/projects/{project_id}/endpoint_groups",
+        endpoint_filters.groups_of_project,
+        "identity:list_endpoint_groups_for_project",
+    ),
+    Route(
+        "GET",
+        _FILTERS + "/projects/{project_id}/endpoints",
+        endpoint_filters.endpoints_of_project,
+        "identity:list_endpoints_for_project",
+    ),
+    Route(
+        "PUT",
+        _FILTERS + "/projects/{project_id}/endpoints/{endpoint_id}",
+        endpoint_filters.add,
+        "identity:add_endpoint_to_project",
+        status=204,
+    ),
+    Route(
+        "GET",
+        _FILTERS + "/projects/{project_id}/endpoints/{endpoint_id}",
+        endpoint_filters.check,
+        "identity:check_endpoint_in_project",
+        status=204,
+    ),
+    Route(
+        "DELETE",
+        _FILTERS + "/projects/{project_id}/endpoints/{endpoint_id}",
+        endpoint_filters.remove,
+        "identity:remove_endpoint_from_project",
+        status=204,
+    ),
+    Route(
+        "GET",
+        _FILTERS + "/endpoints/{endpoint_id}/projects",
+        endpoint_filters.projects_of_endpoint,
+        "identity:list_projects_for_endpoint",
+    ),
 ]
 
 

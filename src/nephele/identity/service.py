@@ -7,6 +7,7 @@ from nephele.identity.assignments import Assignments
 from nephele.identity.auth import Authentication, new_audit_id
 from nephele.identity.catalog import Catalog
 from nephele.identity.credentials import Credentials, Policies
+from nephele.identity.endpoint_filters import EndpointFilters
 from nephele.identity.limits import Limits
 from nephele.identity.login import Login
 from nephele.identity.passwords import Passwords
@@ -61,6 +62,7 @@ class Identity:
         self.app_credentials = AppCredentials(shared, self.passwords)
         self.trusts = Trusts(shared, self.assignments)
         self.catalog = Catalog(shared)
+        self.endpoint_filters = EndpointFilters(shared, self.catalog, self.projects)
         self.credentials = Credentials(shared)
         self.policies = Policies(shared)
         self.limits = Limits(shared, self.catalog, self.projects)

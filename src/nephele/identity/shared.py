@@ -36,7 +36,8 @@ def columns_of(table: sa.Table, kind: type) -> list["sa.ColumnElement[Any]"]:
 def narrowed(select: "sa.Select[Any]", filters: Filters, columns: Columns) -> "sa.Select[Any]":
     """`select` with those filters that name one of `columns`; others are ignored, as Keystone does.
 
-    `name__contains` and its like (`startswith`, `endswith`, each also with an `i` in front for any case) look at parts.
+    `name__contains` and its like (`startswith`, `endswith`) look at parts, and with an `i` in front in any case;
+    without it the database decides (SQLite compares parts in any case, PostgreSQL does not).
     """
     for key, value in filters:
         name, _, way = key.partition("__")

@@ -181,6 +181,26 @@ policies = sa.Table(
     sa.Column("blob", sa.Text, nullable=False),
     sa.Column("extra", Extra, nullable=False),
 )
+endpoint_groups = sa.Table(
+    "identity_endpoint_group",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("description", sa.Text),
+    sa.Column("filters", Json(dict[str, str]), nullable=False),
+)
+project_endpoints = sa.Table(
+    "identity_project_endpoint",
+    metadata,
+    sa.Column("project_id", _ID, primary_key=True),
+    sa.Column("endpoint_id", _ID, primary_key=True, index=True),
+)
+project_endpoint_groups = sa.Table(
+    "identity_project_endpoint_group",
+    metadata,
+    sa.Column("project_id", _ID, primary_key=True),
+    sa.Column("group_id", _ID, primary_key=True, index=True),
+)
 registered_limits = sa.Table(
     "identity_registered_limit",
     metadata,

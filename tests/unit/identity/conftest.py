@@ -1,5 +1,8 @@
 """A seeded identity service, and a client on its API that logs in for real."""
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,17 +14,39 @@ from nephele.identity.routes import api
 from nephele.identity.service import Identity
 from nephele.kernel.clock import FakeClock
 from nephele.kernel.ids import Ids
-from nephele.kernel.store import Store
+from nephele.kernel.store import Store, metadata
 
 QUICK = Passwords(memory_kib=64, passes=1)
 """Parameters for tests that hash often."""
+
+
+@pytest.fixture(scope="session")
+def new_cloud(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of a new cloud, to copy."""
+    path = tmp_path_factory.mktemp("identity") / "new.db"
+    store = Store(f"sqlite:///{path}")
+    with store.write() as db:
+        metadata.create_all(db)
+    identity = Identity(store, FakeClock(), Ids(), passwords=QUICK)
+    identity.start()
+    identity.seed("admin-secret", "demo-secret")
+    store.close()
+    return path
+
+
+@pytest.fixture
+def store(new_cloud: Path, tmp_path: Path) -> Iterator[Store]:
+    """A copy of it for one test."""
+    shutil.copy(new_cloud, tmp_path / "test.db")
+    store = Store(f"sqlite:///{tmp_path}/test.db")
+    yield store
+    store.close()
 
 
 @pytest.fixture
 def identity(store: Store, clock: FakeClock, ids: Ids) -> Identity:
     identity = Identity(store, clock, ids, passwords=QUICK)
     identity.start()
-    identity.seed("admin-secret", "demo-secret")
     return identity
 
 

@@ -323,6 +323,31 @@ class ChangedPolicy(Struct, frozen=True):
     type: Annotated[str, Meta(max_length=255)] | UnsetType = UNSET
 
 
+class EndpointFilter(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the endpoints of a group have in common."""
+
+    interface: Interface | UnsetType = UNSET
+    service_id: str | UnsetType = UNSET
+    region_id: str | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+
+
+class NewEndpointGroup(Struct, frozen=True):
+    """Attributes of an endpoint group to create."""
+
+    name: Name
+    filters: EndpointFilter
+    description: Text | None = None
+
+
+class ChangedEndpointGroup(Struct, frozen=True):
+    """Attributes of an endpoint group to update."""
+
+    name: Name | UnsetType = UNSET
+    filters: EndpointFilter | UnsetType = UNSET
+    description: Text | UnsetType | None = UNSET
+
+
 LimitValue = Annotated[int, Meta(ge=-1, le=0x7FFFFFFF)]
 
 

@@ -102,11 +102,16 @@ def endpoint(identity: Identity, call: Call) -> views.View:
 def create_endpoint(identity: Identity, call: Call) -> views.View:
     """Create an endpoint; the older attribute `region` names a region that is made where it is missing."""
     sent, extra = bodies.read(call.body.endpoint, bodies.NewEndpoint)
-    if sent.region and not sent.region_id and not identity.catalog.has_region(sent.region):
-        identity.catalog.create_region(Region(sent.region, "", "", {}))
+    if sent.region and not sent.region_id:
+        _ensure_region(identity, sent.region)
     region_id = sent.region_id or sent.region or ""
     new = Endpoint("", sent.service_id, region_id, sent.interface, sent.url, sent.enabled, extra)
     return {"endpoint": views.endpoint(call, identity.catalog.create_endpoint(new), cloud_url(call))}
+
+
+def _ensure_region(identity: Identity, region_id: str) -> None:
+    if not identity.catalog.has_region(region_id):
+        identity.catalog.create_region(Region(region_id, "", "", {}))
 
 
 def update_endpoint(identity: Identity, call: Call) -> views.View:
@@ -114,6 +119,8 @@ def update_endpoint(identity: Identity, call: Call) -> views.View:
     have = identity.catalog.endpoint(call.path["endpoint_id"])
     sent, extra = bodies.read_change(call.body.endpoint, bodies.ChangedEndpoint, have.id)
     given = _given(sent)
+    if sent.region and not sent.region_id:
+        _ensure_region(identity, sent.region)
     region_id = given.pop("region", UNSET)
     region_id = given.pop("region_id", region_id)
     if region_id is not UNSET:

@@ -76,7 +76,8 @@ def ec2_index(identity: Identity, call: Call) -> views.View:
 
 def _ec2_checked(identity: Identity, call: Call, rule: str) -> Credential:
     user_id, access = call.path["user_id"], call.path["access"]
-    return checked(call, rule, lambda: identity.credentials.get_ec2(user_id, access), _facts)
+    call.enforce(rule, _owned_by(user_id))
+    return identity.credentials.get_ec2(user_id, access)
 
 
 def ec2_show(identity: Identity, call: Call) -> views.View:

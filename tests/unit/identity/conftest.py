@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -69,12 +69,32 @@ def on_project(name: str) -> dict[str, Any]:
 SYSTEM = {"system": {"all": True}}
 
 
+class Current:
+    """Stands for the identity service of the test that runs: building the routes costs more than most tests."""
+
+    identity: Identity
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.identity, name)
+
+
+@pytest.fixture(scope="session")
+def current() -> Current:
+    return Current()
+
+
+@pytest.fixture(scope="session")
+def routes(current: Current) -> Http:
+    face = api(cast("Identity", current))
+    return Http([face], Ids(), lambda token: current.identity.verify(token))
+
+
 class Cloud:
     """HTTP calls as real users: `cloud("GET", "/v3/users", token=…)`."""
 
-    def __init__(self, identity: Identity, ids: Ids) -> None:
+    def __init__(self, identity: Identity, routes: Http) -> None:
         self.identity = identity
-        self._http = Http([api(identity)], ids, identity.verify)
+        self._http = routes
         self.admin = self.token("admin", "admin-secret", on_project("admin"))
 
     def __call__(self, method: str, path: str, *, token: str | None = None, **options: Any) -> httpx.Response:
@@ -101,5 +121,6 @@ class Cloud:
 
 
 @pytest.fixture
-def cloud(identity: Identity, ids: Ids) -> Cloud:
-    return Cloud(identity, ids)
+def cloud(identity: Identity, current: Current, routes: Http) -> Cloud:
+    current.identity = identity
+    return Cloud(identity, routes)

@@ -34,13 +34,13 @@ def open_driver(
 
     Args:
         uri: such as `qemu:///system`.
-        instances_dir: made where it is missing; its path may have 60 characters at most.
+        instances_dir: made where it is missing.
         virt_type: `kvm`, `qemu`, or `auto`: KVM where it is fast.
         clock: dates the power changes.
         probe_cache: where the answer about KVM is kept; `instances_dir/kvm-probe.json` by default.
         spare_ports: how many devices can be plugged into a running `q35` guest.
 
-    Raises Refused: HYPERVISOR_DOWN where libvirtd does not answer, SPEC_UNSUPPORTED for a bad argument.
+    Raises Refused: HYPERVISOR_DOWN where libvirtd does not answer, SPEC_UNSUPPORTED for an argument that it can't take.
     """
     from nephele.compute.virt.libvirt.driver import LibvirtDriver
 

@@ -1,6 +1,6 @@
 """The libvirt driver: each method looks first, then touches, and can be asked again after any interruption."""
 
-import os
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,10 +15,12 @@ from nephele.compute.virt.libvirt.happenings import Happenings
 from nephele.compute.virt.libvirt.host import Capabilities, take_inventory
 from nephele.compute.virt.libvirt.hotplug import Hotplug
 from nephele.compute.virt.libvirt.kvm_probe import kvm_is_fast
-from nephele.compute.virt.libvirt.layout import LONGEST_DIR, InstanceDir, instance_dir, leftovers
+from nephele.compute.virt.libvirt.layout import InstanceDir, Layout
 from nephele.compute.virt.libvirt.power import Power
 from nephele.kernel.clock import Clock
 from nephele.kernel.errors import Refused
+
+log = logging.getLogger(__name__)
 
 
 class LibvirtDriver:
@@ -29,7 +31,7 @@ class LibvirtDriver:
     ) -> None:
         if virt_type not in ("auto", "kvm", "qemu"):
             raise SPEC_UNSUPPORTED(what=f"virt_type {virt_type!r}: it has auto, kvm and qemu")
-        self._instances_dir = _checked(instances_dir.absolute())
+        self._layout = Layout.make(instances_dir)
         self._spare_ports = spare_ports
         self._happenings = Happenings(clock)
         self._connection = _connected(uri, self._happenings)
@@ -39,6 +41,8 @@ class LibvirtDriver:
             opened = self._connection.get()
             self._capabilities = Capabilities(opened.getCapabilities())
             version = opened.getVersion()
+        if closed := self._layout.closed_to(self._capabilities.qemu_owner):
+            log.warning("%s is closed to QEMU, which runs as user %d", closed, self._capabilities.qemu_owner)
         self.virt_type = virt_type
         if virt_type == "auto":
             self.virt_type = "kvm" if kvm_is_fast(self._capabilities.emulator, version, probe_cache) else "qemu"
@@ -46,7 +50,7 @@ class LibvirtDriver:
     def inventory(self) -> HostInventory:
         with self._connection.asking("tell what the host has"):
             opened = self._connection.get()
-            return take_inventory(opened, self._capabilities, self.virt_type, self._instances_dir)
+            return take_inventory(opened, self._capabilities, self.virt_type, self._layout.instances)
 
     def guests(self) -> list[Guest]:
         found = []
@@ -55,7 +59,7 @@ class LibvirtDriver:
             state = self.power_state(server_id)
             if state is not PowerState.NOSTATE:  # it may have gone since
                 found.append(Guest(server_id=server_id, domain_name=domain.name(), power_state=state))
-        rest = leftovers(self._instances_dir) - {guest.server_id for guest in found}
+        rest = self._layout.guests() - {guest.server_id for guest in found}
         found += [Guest(server_id=each, domain_name="", power_state=PowerState.NOSTATE) for each in sorted(rest)]
         return found
 
@@ -80,7 +84,7 @@ class LibvirtDriver:
         where = self._where(spec.server_id)
         xml = self._definition(spec, where)
         check_disks(spec, where, made=False)
-        self._make_dir(where)
+        where.make(self._capabilities.qemu_owner)
         make_disks(spec, where)
         self._start(spec, where, xml)
 
@@ -147,7 +151,7 @@ class LibvirtDriver:
         self._happenings.close()
 
     def _where(self, server_id: str) -> InstanceDir:
-        return instance_dir(self._instances_dir, server_id)
+        return self._layout.guest(server_id)
 
     def _known_state(self, server_id: str) -> PowerState:
         """The state of a guest that is defined, or whose disks are there to define it anew."""
@@ -158,13 +162,6 @@ class LibvirtDriver:
 
     def _definition(self, spec: GuestSpec, where: InstanceDir) -> str:
         return domain_xml(spec, where, self.virt_type, spare_ports=self._spare_ports)
-
-    def _make_dir(self, where: InstanceDir) -> None:
-        """Make the guest's folder, owned by whom QEMU runs as: it makes the socket of the screen in it."""
-        where.make()
-        owner = self._capabilities.qemu_owner
-        if owner is not None and os.geteuid() == 0:
-            os.chown(where.path, owner, -1)
 
     def _start(self, spec: GuestSpec, where: InstanceDir, xml: str) -> None:
         if spec.config_drive is not None:
@@ -178,10 +175,3 @@ def _connected(uri: str, happenings: Happenings) -> Connection:
     except Refused:
         happenings.close()
         raise
-
-
-def _checked(instances_dir: Path) -> Path:
-    if len(str(instances_dir)) > LONGEST_DIR:
-        raise SPEC_UNSUPPORTED(what=f"files under {instances_dir}: its path has more than {LONGEST_DIR} characters")
-    instances_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
-    return instances_dir

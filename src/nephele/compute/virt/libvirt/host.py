@@ -75,13 +75,13 @@ class Capabilities:
         return self._root.findtext(f"guest/arch[@name='{self.arch}']/emulator") or "qemu-system-x86_64"
 
     @property
-    def qemu_owner(self) -> int | None:
-        """The user id that guests run as; None where libvirt does not say."""
+    def qemu_owner(self) -> int:
+        """The user id that guests run as; -1 where libvirt does not say."""
         for label in self._root.iterfind("host/secmodel[model='dac']/baselabel"):
             user = (label.text or "").removeprefix("+").partition(":")[0]
             if user.isdecimal():
                 return int(user)
-        return None
+        return -1
 
     def cpu(self) -> tuple[str, str, tuple[str, ...]]:
         """Model, vendor and features of the host's processor."""

@@ -1,22 +1,32 @@
-"""Where a guest's files are."""
+"""Where guests' files are.
 
+<instances>/<server id>/    disks, config drive, console log
+<sockets>/<server id>/      serial port and screen: the same folder, unless its path is too long for a socket
+"""
+
+import hashlib
+import os
 import shutil
+import stat
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-from nephele.compute.virt.driver import BlankDisk, Disk, DiskFormat, ImageDisk
+from nephele.compute.virt.driver import BlankDisk, Disk, DiskFormat, FileDisk, ImageDisk, NbdDisk
 from nephele.compute.virt.errors import SPEC_UNSUPPORTED
 from nephele.kernel.ids import is_uuid
 
-LONGEST_DIR = 60
-"""A socket's path has 107 bytes at most (unix(7)); id and file name take 48 of them."""
+LONGEST = 107 - len("/11111111-2222-4333-8444-555555555555/serial.sock")
+"""A socket's path has 107 bytes at most (unix(7))."""
 
 
 @dataclass(frozen=True)
 class InstanceDir:
-    """The folder of one guest."""
+    """The files of one guest."""
 
     path: Path
+    sockets: Path
 
     @property
     def console_log(self) -> Path:
@@ -26,12 +36,12 @@ class InstanceDir:
     @property
     def serial_socket(self) -> Path:
         """The guest's first serial port, to speak with it."""
-        return self.path / "serial.sock"
+        return self.sockets / "serial.sock"
 
     @property
     def vnc_socket(self) -> Path:
         """The guest's screen, by the RFB protocol."""
-        return self.path / "vnc.sock"
+        return self.sockets / "vnc.sock"
 
     @property
     def config_drive(self) -> Path:
@@ -44,33 +54,66 @@ class InstanceDir:
             return None
         return self.path / f"{disk.device_name.removeprefix('/dev/')}.{disk_format(disk)}"
 
-    def make(self) -> None:
-        """Make the folder; QEMU, which may run as another user, passes through but does not look around."""
-        self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
+    def make(self, owner: int = -1) -> None:
+        """Make the folders, owned by whom QEMU runs as: it makes sockets there.  Others may pass but not look."""
+        for folder in {self.path, self.sockets}:
+            folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+            if os.geteuid() == 0:
+                os.chown(folder, owner, -1)
 
     def remove(self) -> None:
-        """Remove the folder with all that is in it."""
-        if self.path.exists():
-            shutil.rmtree(self.path)
+        """Remove all files of the guest."""
+        for folder in {self.path, self.sockets}:
+            if folder.exists():
+                shutil.rmtree(folder)
 
 
-def leftovers(instances_dir: Path) -> set[str]:
-    """The ids of all guests that have a folder."""
-    return {path.name for path in instances_dir.iterdir() if is_uuid(path.name)}
+@dataclass(frozen=True)
+class Layout:
+    """The folders of one host."""
+
+    instances: Path
+    sockets: Path
+
+    @classmethod
+    def make(cls, instances: Path) -> Self:
+        """Make the folders; raises SPEC_UNSUPPORTED where the one for sockets belongs to somebody else."""
+        instances = instances.absolute()
+        instances.mkdir(mode=0o711, parents=True, exist_ok=True)
+        if len(os.fsencode(instances)) <= LONGEST:
+            return cls(instances, instances)
+        name = hashlib.sha256(os.fsencode(instances)).hexdigest()[:16]
+        sockets = Path(tempfile.gettempdir(), f"nephele-{name}")
+        sockets.mkdir(mode=0o711, exist_ok=True)
+        found = sockets.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+            raise SPEC_UNSUPPORTED(what=f"sockets in {sockets}: the folder belongs to somebody else")
+        return cls(instances, sockets)
+
+    def closed_to(self, user: int) -> Path | None:
+        """The first folder on the way to the guests' files that the user may not pass, as far as modes tell."""
+        for folder in (*reversed(self.instances.parents), self.instances):
+            found = folder.stat()
+            passes = stat.S_IXUSR if found.st_uid == user else stat.S_IXOTH
+            if user > 0 and not found.st_mode & passes:
+                return folder
+        return None
+
+    def guest(self, server_id: str) -> InstanceDir:
+        """The files of the guest, whose id must be a UUID: nothing else may become part of a path."""
+        if not is_uuid(server_id):
+            raise SPEC_UNSUPPORTED(what=f"the id {server_id!r}: it is no UUID")
+        return InstanceDir(self.instances / server_id, self.sockets / server_id)
+
+    def guests(self) -> set[str]:
+        """The ids of all guests that have files."""
+        return {path.name for path in self.instances.iterdir() if is_uuid(path.name)}
 
 
 def disk_format(disk: Disk) -> DiskFormat:
-    """How a disk's bytes are laid out: overlays are qcow2, blank disks raw, so that they can be formatted."""
-    source = disk.source
-    if isinstance(source, ImageDisk):
+    """How a disk's bytes are laid out: overlays are qcow2; blank disks are raw, so that they can be formatted."""
+    if isinstance(disk.source, ImageDisk):
         return DiskFormat.QCOW2
-    if isinstance(source, BlankDisk) or not hasattr(source, "format"):
-        return DiskFormat.RAW
-    return source.format
-
-
-def instance_dir(instances_dir: Path, server_id: str) -> InstanceDir:
-    """The folder of the guest `server_id`, which must be a UUID: nothing else may become part of a path."""
-    if not is_uuid(server_id):
-        raise SPEC_UNSUPPORTED(what=f"the id {server_id!r}: it is no UUID")
-    return InstanceDir(instances_dir / server_id)
+    if isinstance(disk.source, FileDisk | NbdDisk):
+        return disk.source.format
+    return DiskFormat.RAW

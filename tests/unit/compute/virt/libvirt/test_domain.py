@@ -22,7 +22,7 @@ from nephele.compute.virt.libvirt.layout import InstanceDir
 from nephele.compute.virt.libvirt.xml import Element, parse
 from nephele.kernel.errors import Refused
 
-WHERE = InstanceDir(Path("/instances/one"))
+WHERE = InstanceDir(Path("/instances/one"), Path("/instances/one"))
 ROOT = Disk(
     device_name="/dev/vda",
     source=ImageDisk(base="/images/b", base_format=DiskFormat.QCOW2, size_gb=1),

@@ -2,8 +2,10 @@
 
 import io
 import json
+import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -19,15 +21,16 @@ from nephele.compute.virt.libvirt import tools
 from nephele.compute.virt.libvirt.config_drive import write_config_drive
 from nephele.compute.virt.libvirt.console import read_end
 from nephele.compute.virt.libvirt.disks import make_disk, resize_disk, virtual_size
-from nephele.compute.virt.libvirt.layout import InstanceDir, instance_dir
+from nephele.compute.virt.libvirt.layout import LONGEST, InstanceDir, Layout
 from nephele.kernel.errors import Refused
 
+SERVER = "11111111-2222-4333-8444-555555555555"
 needs_qemu_img = pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-img is not installed")
 
 
 @pytest.fixture
 def where(tmp_path: Path) -> InstanceDir:
-    where = InstanceDir(tmp_path / "instance")
+    where = InstanceDir(tmp_path / "instance", tmp_path / "instance")
     where.make()
     return where
 
@@ -39,7 +42,48 @@ def overlay(base: Path, form: DiskFormat = DiskFormat.RAW, size_gb: int = 0) -> 
 @pytest.mark.parametrize("server_id", ["", "..", "../../etc", "a/b"])
 def test_only_a_uuid_names_a_folder(server_id: str, tmp_path: Path) -> None:
     with pytest.raises(Refused) as refusal:
-        instance_dir(tmp_path, server_id)
+        Layout.make(tmp_path).guest(server_id)
+    assert refusal.value.error is SPEC_UNSUPPORTED
+
+
+def test_sockets_get_a_folder_with_a_shorter_path_where_they_need_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    short = Layout(Path("/instances"), Path("/instances"))
+    assert short.guest(SERVER).serial_socket == Path("/instances", SERVER, "serial.sock")
+    deep = Layout.make(tmp_path / ("d" * LONGEST))
+    guest = deep.guest(SERVER)
+    guest.make()
+    assert guest.console_log.parent == tmp_path / ("d" * LONGEST) / SERVER
+    assert guest.serial_socket.parent.parent == deep.sockets != deep.instances
+    assert Layout.make(tmp_path / ("d" * LONGEST)) == deep
+    assert deep.guests() == {SERVER}
+    guest.remove()
+    assert deep.guests() == set()
+    assert list(deep.sockets.iterdir()) == []
+
+
+def test_a_folder_that_qemu_can_not_pass_is_found() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:  # whose parents are open to all, unlike pytest's
+        outer, inner = Path(name), Path(name, "inner")
+        outer.chmod(0o711)
+        layout = Layout.make(inner)
+        stranger = os.getuid() + 1000
+        assert layout.closed_to(stranger) is None
+        outer.chmod(0o700)
+        assert layout.closed_to(stranger) == outer
+        assert layout.closed_to(0) is None
+        assert layout.closed_to(-1) is None
+
+
+def test_a_socket_folder_of_somebody_else_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    deep = Layout.make(tmp_path / ("d" * LONGEST))
+    deep.sockets.rmdir()
+    deep.sockets.symlink_to(deep.instances)
+    with pytest.raises(Refused) as refusal:
+        Layout.make(deep.instances)
     assert refusal.value.error is SPEC_UNSUPPORTED
 
 

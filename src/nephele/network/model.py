@@ -1,0 +1,313 @@
+"""What the network service speaks of: each a Struct whose first fields are its table's columns, in their order."""
+
+from enum import StrEnum
+from ipaddress import ip_network
+
+from msgspec import Struct
+
+from nephele.kernel.clock import Instant
+from nephele.network.wiring import FixedIp
+
+DNS_DOMAIN = "openstacklocal."
+"""What guests' names end with."""
+
+
+def bridge_name(network_id: str) -> str:
+    """The bridge of a network on a host: at most 15 characters, as Linux wants it."""
+    return "nbr" + network_id[:11]
+
+
+def tap_name(port_id: str) -> str:
+    """The tap device of a port."""
+    return "tap" + port_id[:11]
+
+
+class Status(StrEnum):
+    """Whether a resource works now."""
+
+    ACTIVE = "ACTIVE"
+    DOWN = "DOWN"
+    BUILD = "BUILD"
+    ERROR = "ERROR"
+
+
+class Owner(StrEnum):
+    """`device_owner` of ports that the network service made for itself."""
+
+    DHCP = "network:dhcp"
+    ROUTER_INTERFACE = "network:router_interface"
+    ROUTER_GATEWAY = "network:router_gateway"
+    FLOATING_IP = "network:floatingip"
+
+
+class Pool(Struct, frozen=True):
+    """A range of addresses, both ends included."""
+
+    start: str
+    end: str
+
+
+class HostRoute(Struct, frozen=True):
+    """A route that DHCP hands out or that a router has."""
+
+    destination: str
+    nexthop: str
+
+
+class Pair(Struct, frozen=True):
+    """An address (or CIDR) that a port may also use."""
+
+    ip_address: str
+    mac_address: str
+
+
+class DhcpOption(Struct, frozen=True):
+    """One DHCP option of a port, besides what its subnet gives."""
+
+    opt_name: str
+    opt_value: str
+    ip_version: int = 4
+
+
+class Resource(Struct, frozen=True):
+    """What all resources have.
+
+    `revision_number` grows with each change; times are instants.
+    """
+
+    id: str
+    project_id: str
+    description: str
+    tags: tuple[str, ...]
+    revision_number: int
+    created_at: Instant
+    updated_at: Instant
+
+
+class Network(Resource, frozen=True):
+    """An L2 domain. `shared` is as this caller sees it."""
+
+    name: str
+    admin_state_up: bool
+    status: str
+    mtu: int
+    kind: str
+    physical_network: str | None
+    segmentation_id: int | None
+    external: bool
+    is_default: bool
+    port_security_enabled: bool
+    dns_domain: str
+    availability_zone_hints: tuple[str, ...]
+    subnets: tuple[str, ...] = ()
+    shared: bool = False
+    ipv4_address_scope: str | None = None
+    ipv6_address_scope: str | None = None
+
+
+class Subnet(Resource, frozen=True):
+    """A range of addresses on a network."""
+
+    name: str
+    network_id: str
+    ip_version: int
+    cidr: str
+    gateway_ip: str | None
+    enable_dhcp: bool
+    ipv6_ra_mode: str | None
+    ipv6_address_mode: str | None
+    dns_nameservers: tuple[str, ...]
+    host_routes: tuple[HostRoute, ...]
+    allocation_pools: tuple[Pool, ...]
+    service_types: tuple[str, ...]
+    subnetpool_id: str | None
+    dns_publish_fixed_ip: bool
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether addresses follow from the MAC (SLAAC), not from the pools."""
+        return self.ipv6_address_mode in ("slaac", "dhcpv6-stateless")
+
+
+class Port(Resource, frozen=True):
+    """A connection point of a network."""
+
+    name: str
+    network_id: str
+    mac_address: str
+    admin_state_up: bool
+    status: str
+    device_id: str
+    device_owner: str
+    port_security_enabled: bool
+    host: str
+    vif_type: str
+    vnic_type: str
+    profile: dict[str, object]
+    dns_name: str
+    address_pairs: tuple[Pair, ...]
+    dhcp_options: tuple[DhcpOption, ...]
+    propagate_uplink_status: bool
+    failure: str
+    made_by_compute: bool
+    fixed_ips: tuple[FixedIp, ...] = ()
+    security_groups: tuple[str, ...] = ()
+
+    @property
+    def vif_details(self) -> dict[str, object]:
+        """What a hypervisor needs to plug it in, or why there is nothing to plug into."""
+        if self.vif_type == "bridge":
+            return {"port_filter": True, "connectivity": "l2", "bridge_name": bridge_name(self.network_id)}
+        return {"reason": self.failure} if self.failure else {}
+
+    @property
+    def dns_assignment(self) -> list[dict[str, str]]:
+        """The names that the network's DHCP service gives its addresses."""
+        return [
+            {
+                "ip_address": ip.ip_address,
+                "hostname": (name := self.hostname(ip.ip_address)),
+                "fqdn": f"{name}.{DNS_DOMAIN}",
+            }
+            for ip in self.fixed_ips
+        ]
+
+    def hostname(self, address: str) -> str:
+        """The name of the host with this address: its own, or one made of the address."""
+        return self.dns_name or "host-" + address.replace(".", "-").replace(":", "-")
+
+
+class SecurityRule(Resource, frozen=True):
+    """What a security group lets through."""
+
+    security_group_id: str
+    direction: str
+    ethertype: str
+    protocol: str | None
+    port_range_min: int | None
+    port_range_max: int | None
+    remote_ip_prefix: str | None
+    remote_group_id: str | None
+    remote_address_group_id: str | None
+    belongs_to_default_sg: bool = False
+
+    @property
+    def normalized_cidr(self) -> str | None:
+        """`remote_ip_prefix` with its host bits cleared."""
+        return str(ip_network(self.remote_ip_prefix, strict=False)) if self.remote_ip_prefix else None
+
+
+class SecurityGroup(Resource, frozen=True):
+    """A set of rules that ports share."""
+
+    name: str
+    stateful: bool
+    rules: tuple[SecurityRule, ...] = ()
+    shared: bool = False
+
+
+class Gateway(Struct, frozen=True):
+    """A router's way out."""
+
+    network_id: str
+    external_fixed_ips: tuple[FixedIp, ...]
+    enable_snat: bool
+
+
+class Router(Resource, frozen=True):
+    """Joins subnets, and leads out through its gateway."""
+
+    name: str
+    admin_state_up: bool
+    status: str
+    host: str
+    enable_snat: bool
+    routes: tuple[HostRoute, ...]
+    availability_zone_hints: tuple[str, ...]
+    gateway_port_id: str | None
+    external_gateway_info: Gateway | None = None
+
+
+class PortForwarding(Resource, frozen=True):
+    """One port, or a range, of a floating IP that leads to an internal one."""
+
+    floatingip_id: str
+    internal_port_id: str
+    internal_ip_address: str
+    protocol: str
+    external_port_first: int
+    external_port_last: int
+    internal_port_first: int
+    internal_port_last: int
+
+
+class FloatingAddress(Resource, frozen=True):
+    """An address of an external network that leads to a port."""
+
+    floating_network_id: str
+    floating_ip_address: str
+    floating_port_id: str
+    port_id: str | None
+    fixed_ip_address: str | None
+    router_id: str | None
+    status: str
+    dns_name: str
+    dns_domain: str
+    port_details: dict[str, object] | None = None
+    port_forwardings: tuple[dict[str, object], ...] = ()
+
+
+class AddressScope(Resource, frozen=True):
+    """Where addresses are unique."""
+
+    name: str
+    ip_version: int
+    shared: bool = False
+
+
+class SubnetPool(Resource, frozen=True):
+    """Prefixes that subnets are cut from."""
+
+    name: str
+    ip_version: int
+    prefixes: tuple[str, ...]
+    default_prefixlen: int
+    min_prefixlen: int
+    max_prefixlen: int
+    default_quota: int | None
+    is_default: bool
+    address_scope_id: str | None
+    shared: bool = False
+
+
+class AddressGroup(Resource, frozen=True):
+    """Addresses that rules name as one."""
+
+    name: str
+    addresses: tuple[str, ...]
+    shared: bool = False
+
+
+class RbacPolicy(Resource, frozen=True):
+    """Lets another project (`*`: every one) use a resource."""
+
+    object_type: str
+    object_id: str
+    action: str
+    target_tenant: str
+
+
+class Agent(Struct, frozen=True):
+    """One role of the agent on a host."""
+
+    id: str
+    host: str
+    kind: str
+    role: str
+    admin_state_up: bool
+    description: str
+    settings: dict[str, object]
+    address: str
+    created_at: Instant
+    started_at: Instant
+    heartbeat_at: Instant

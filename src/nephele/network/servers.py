@@ -1,0 +1,294 @@
+"""Ports of servers: what a launch asks for is checked, made, bound and released here."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import UNSET, Struct
+
+from nephele.kernel.errors import Error
+from nephele.network import errors, tables
+from nephele.network.ipam import WantedIp, is_host, key, to_number
+from nephele.network.messages import AllocatePorts, BoundPort, NicRequest
+from nephele.network.model import Network, Port, bridge_name, tap_name
+from nephele.network.networks import NETWORKS
+from nephele.network.ports import PORTS, NewPort, change_port, make_port, remove_ports
+from nephele.network.quotas import check_quota
+from nephele.network.sharing import SHARED, granted
+from nephele.network.subnets import subnets_of
+from nephele.network.work import Work
+
+_ports, _networks, _addresses = tables.ports, tables.networks, tables.addresses
+_groups, _bound, _floating = tables.security_groups, tables.port_groups, tables.floating_ips
+_IDS: sa.BindParameter[list[str]] = sa.bindparam("ids", expanding=True)
+_OF_SERVER = (
+    sa.select(_ports).where(_ports.c.device_id == sa.bindparam("server")).order_by(_ports.c.created_at, _ports.c.id)
+)
+COMPUTE = "compute:"
+WRONG_SERVER = Error(
+    "network.wrong_server", 403, "This token is for the work on another server.", name="PolicyNotAuthorized"
+)
+
+
+class PortAddress(Struct, frozen=True):
+    """An address of a server's port, with the floating IP that leads to it (empty: none)."""
+
+    subnet_id: str
+    ip_address: str
+    floating_ip: str = ""
+
+
+class ServerPort(Struct, frozen=True, kw_only=True):
+    """A port as a server shows it."""
+
+    id: str
+    network_id: str
+    network_name: str
+    mac: str
+    status: str
+    addresses: tuple[PortAddress, ...]
+    security_groups: tuple[str, ...]
+    """Names."""
+    host: str = ""
+    failure: str = ""
+    created: bool = True
+
+
+def check_nics(work: Work, nics: Sequence[NicRequest] | Literal["auto", "none"], count: int) -> tuple[NicRequest, ...]:
+    """What a launch of `count` servers asked for, with defaults filled in; nothing is changed.
+
+    Raises:
+        NETWORK_NOT_FOUND, PORT_NOT_FOUND, PORT_IN_USE, NETWORK_WITHOUT_SUBNET, NETWORK_AMBIGUOUS,
+        EXTERNAL_FORBIDDEN, ADDRESS_TAKEN, ADDRESS_OUTSIDE_NETWORK, OVER_QUOTA.
+    """
+    if nics == "none":
+        return ()
+    planned = _default_nics(work) if nics == "auto" else tuple(_planned(work, nic) for nic in nics)
+    seen = [nic.port_id for nic in planned if nic.port_id]
+    for port_id in seen:
+        if seen.count(port_id) > 1:
+            raise errors.PORT_IN_USE(id=port_id, network_id="", device_id="")
+    new = sum(1 for nic in planned if not nic.port_id) * count
+    if new:
+        check_quota(work, "port", work.me, new)
+    return planned
+
+
+def _default_nics(work: Work) -> tuple[NicRequest, ...]:
+    """The one network of the project, or that is shared with it; none where there is none."""
+    usable = sa.select(_networks.c.id).where(_networks.c.project_id == work.me)
+    found = work.db.execute(usable).scalars().all()
+    if not found:
+        shared = sa.select(_networks.c.id).where(
+            _networks.c.id.in_(granted("network", SHARED)), sa.not_(_networks.c.external)
+        )
+        found = work.db.execute(shared, {"me": work.me}).scalars().all()
+    if len(found) > 1:
+        raise errors.NETWORK_AMBIGUOUS()
+    return tuple(_planned(work, NicRequest(network_id=network_id)) for network_id in found)
+
+
+def _planned(work: Work, nic: NicRequest) -> NicRequest:
+    if nic.port_id:
+        port = PORTS.get(work, nic.port_id)
+        if port.device_id:
+            raise errors.PORT_IN_USE(id=port.id, network_id=port.network_id, device_id=port.device_id)
+        if not port.fixed_ips and not subnets_of(work, port.network_id):
+            raise errors.NETWORK_WITHOUT_SUBNET(id=port.network_id)
+        return msgspec.structs.replace(nic, network_id=port.network_id)
+    network = NETWORKS.get(work, nic.network_id)
+    if network.external and not network.shared and not work.context.is_admin:
+        raise errors.EXTERNAL_FORBIDDEN(id=network.id)
+    if not network.subnets:
+        raise errors.NETWORK_WITHOUT_SUBNET(id=network.id)
+    if nic.fixed_ip:
+        _check_free(work, network, nic.fixed_ip)
+    return nic
+
+
+def _check_free(work: Work, network: Network, address: str) -> None:
+    for subnet in subnets_of(work, network.id):
+        if is_host(subnet.cidr, address):
+            number = key(to_number(address), subnet.ip_version)
+            taken = sa.select(_addresses.c.port_id).where(
+                _addresses.c.subnet_id == subnet.id, _addresses.c.number == number
+            )
+            if work.db.execute(taken).first():
+                raise errors.ADDRESS_TAKEN(ip=address, subnet_id=subnet.id)
+            return
+    raise errors.ADDRESS_OUTSIDE_NETWORK(ip=address)
+
+
+def allocate_ports(work: Work, ask: AllocatePorts) -> tuple[BoundPort, ...]:
+    """Make (or take) and bind a server's ports; those it has already are bound and kept.
+
+    A port that was asked for by id is matched by it, a new one by its network, in the order asked.
+    """
+    if work.context.server_id and work.context.server_id != ask.server_id:
+        raise WRONG_SERVER()
+    has = PORTS.read(work, work.db.execute(_OF_SERVER, {"server": ask.server_id}).all())
+    bound = []
+    for nic in ask.nics:
+        port = next((port for port in has if _fits(port, nic)), None)
+        if port is not None:
+            has.remove(port)
+            if port.host != ask.host:
+                port = change_port(work, port, msgspec.structs.replace(port, host=ask.host))
+        else:
+            port = _take(work, ask, nic) if nic.port_id else _make(work, ask, nic)
+        bound.append((port, nic))
+    names = {network.id: network for network in _networks_of(work, {port.network_id for port, _nic in bound})}
+    return tuple(_bound_port(port, names[port.network_id], nic) for port, nic in bound)
+
+
+def _fits(port: Port, nic: NicRequest) -> bool:
+    if nic.port_id:
+        return port.id == nic.port_id
+    return (
+        port.made_by_compute
+        and port.network_id == nic.network_id
+        and (not nic.fixed_ip or any(ip.ip_address == nic.fixed_ip for ip in port.fixed_ips))
+    )
+
+
+def _networks_of(work: Work, ids: set[str]) -> list[Network]:
+    return [Network(*row) for row in work.db.execute(sa.select(_networks).where(_networks.c.id.in_(ids)))]
+
+
+def _take(work: Work, ask: AllocatePorts, nic: NicRequest) -> Port:
+    port = PORTS.get(work, nic.port_id)
+    if port.device_id and port.device_id != ask.server_id:
+        raise errors.PORT_IN_USE(id=port.id, network_id=port.network_id, device_id=port.device_id)
+    owner = COMPUTE + ask.availability_zone
+    new = msgspec.structs.replace(
+        port, device_id=ask.server_id, device_owner=owner, host=ask.host, dns_name=port.dns_name or ask.hostname
+    )
+    return change_port(work, port, new)
+
+
+def _make(work: Work, ask: AllocatePorts, nic: NicRequest) -> Port:
+    network = NETWORKS.get(work, nic.network_id)
+    new = NewPort(
+        project_id=work.me,
+        network_id=network.id,
+        fixed_ips=(WantedIp(ip_address=nic.fixed_ip),) if nic.fixed_ip else UNSET,
+        device_id=ask.server_id,
+        device_owner=COMPUTE + ask.availability_zone,
+        security_groups=ask.security_groups if ask.security_groups and network.port_security_enabled else UNSET,
+        host=ask.host,
+        dns_name=ask.hostname,
+        made_by_compute=True,
+    )
+    return make_port(work, network, new)
+
+
+def _bound_port(port: Port, network: Network, nic: NicRequest) -> BoundPort:
+    return BoundPort(
+        port_id=port.id,
+        network_id=port.network_id,
+        network_name=network.name,
+        mac=port.mac_address,
+        fixed_ips=port.fixed_ips,
+        bridge=bridge_name(port.network_id),
+        tap=tap_name(port.id),
+        mtu=network.mtu,
+        tag=nic.tag,
+        created=port.made_by_compute,
+    )
+
+
+def release_ports(work: Work, server_id: str) -> None:
+    """Unbind a server's ports; those made for it are removed.  Does nothing where it has none."""
+    if work.context.server_id and work.context.server_id != server_id:
+        raise WRONG_SERVER()
+    has = PORTS.read(work, work.db.execute(_OF_SERVER, {"server": server_id}).all())
+    remove_ports(work, [port.id for port in has if port.made_by_compute])
+    for port in has:
+        if not port.made_by_compute:
+            free_port(work, port)
+
+
+def free_port(work: Work, port: Port) -> Port:
+    """Let a port go that was not made for the server that had it."""
+    return change_port(work, port, msgspec.structs.replace(port, device_id="", device_owner="", host="", dns_name=""))
+
+
+_PORTS_OF = (
+    sa.select(
+        _ports.c.device_id,
+        _ports.c.id,
+        _ports.c.network_id,
+        _networks.c.name,
+        _ports.c.mac_address,
+        _ports.c.status,
+        _ports.c.host,
+        _ports.c.failure,
+        _ports.c.made_by_compute,
+    )
+    .join(_networks, _networks.c.id == _ports.c.network_id)
+    .where(_ports.c.device_id.in_(_IDS))
+    .order_by(_ports.c.created_at, _ports.c.id)
+)
+_MINE = sa.select(_ports.c.id).where(_ports.c.device_id.in_(_IDS))
+_IPS_OF = (
+    sa.select(_addresses.c.port_id, _addresses.c.subnet_id, _addresses.c.ip_address, _floating.c.floating_ip_address)
+    .outerjoin(
+        _floating,
+        sa.and_(_floating.c.port_id == _addresses.c.port_id, _floating.c.fixed_ip_address == _addresses.c.ip_address),
+    )
+    .where(_addresses.c.port_id.in_(_MINE))
+    .order_by(_addresses.c.port_id, _addresses.c.place)
+)
+_NAMES_OF = (
+    sa.select(_bound.c.port_id, _groups.c.name)
+    .join(_groups, _groups.c.id == _bound.c.group_id)
+    .where(_bound.c.port_id.in_(_MINE))
+)
+
+
+def ports_of_servers(work: Work, server_ids: Sequence[str]) -> dict[str, list[ServerPort]]:
+    """The ports of each of these servers, in three queries."""
+    ids = {"ids": server_ids}
+    ips: dict[str, list[PortAddress]] = defaultdict(list)
+    names: dict[str, list[str]] = defaultdict(list)
+    found: dict[str, list[ServerPort]] = {server_id: [] for server_id in server_ids}
+    for port_id, subnet_id, address, floating in work.db.execute(_IPS_OF, ids):
+        ips[port_id].append(PortAddress(subnet_id, address, floating or ""))
+    for port_id, name in work.db.execute(_NAMES_OF, ids):
+        names[port_id].append(name)
+    for server_id, port_id, network_id, network_name, mac, status, host, failure, created in work.db.execute(
+        _PORTS_OF, ids
+    ):
+        found[server_id].append(
+            ServerPort(
+                id=port_id,
+                network_id=network_id,
+                network_name=network_name,
+                mac=mac,
+                status=status,
+                addresses=tuple(ips.get(port_id, ())),
+                security_groups=tuple(names.get(port_id, ())),
+                host=host,
+                failure=failure,
+                created=created,
+            )
+        )
+    return found
+
+
+def find_server(work: Work, address: str, network_id: str, router_id: str) -> tuple[str, str] | None:
+    """(server, project) of the port with that address on the network, or on a network of the router; None: nobody's."""
+    found = (
+        sa.select(_ports.c.device_id, _ports.c.project_id)
+        .join(_addresses, _addresses.c.port_id == _ports.c.id)
+        .where(_addresses.c.ip_address == address, _ports.c.device_owner.like(COMPUTE + "%"))
+    )
+    if network_id:
+        found = found.where(_ports.c.network_id == network_id)
+    else:
+        legs = _ports.alias()
+        found = found.where(_ports.c.network_id.in_(sa.select(legs.c.network_id).where(legs.c.device_id == router_id)))
+    row = work.db.execute(found).first()
+    return (row[0], row[1]) if row else None

@@ -19,6 +19,11 @@ def vxlan(network_id: str) -> str:
     return "nvx" + network_id[:11]
 
 
+def bridge_mac(network_id: str) -> str:
+    """A locally administered address for the network's bridge."""
+    return "02:6e:" + bytes.fromhex(network_id.replace("-", "")[:8]).hex(":")
+
+
 def dhcp_veth(network_id: str) -> str:
     """The bridge's end of the link to a DHCP namespace."""
     return "ndh" + network_id[:11]

@@ -127,9 +127,20 @@ def _network_links(network: WiredNetwork, settings: AgentSettings) -> list[Link]
 
 
 def _bridge(network: WiredNetwork) -> Link:
-    """The host keeps out of its guests' networks: no IPv6, no answers to ARP."""
+    """The host keeps out of its guests' networks: no IPv6, no answers to ARP.
+
+    The bridge has a MAC address of its own: else it takes over that of a member, and each time the kernel forgets
+    the neighbours that ARP is answered with.
+    """
     quiet = ((f"ipv6/conf/{network.bridge}/disable_ipv6", "1"), (f"ipv4/conf/{network.bridge}/arp_ignore", "8"))
-    return Link(name=network.bridge, kind="bridge", owner=network.id, mtu=network.mtu, sysctls=quiet)
+    return Link(
+        name=network.bridge,
+        kind="bridge",
+        owner=network.id,
+        mtu=network.mtu,
+        mac=names.bridge_mac(network.id),
+        sysctls=quiet,
+    )
 
 
 def _vxlan(network: WiredNetwork, address: str) -> Link:

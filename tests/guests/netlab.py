@@ -1,6 +1,7 @@
 """A host in a namespace and guests that are namespaces of their own, for tests of the network agent."""
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -90,6 +91,39 @@ def who_asks(space: str, tcp_port: int) -> Iterator[None]:
             yield
         finally:
             process.kill()
+
+
+REPEATER = """\
+import socket, sys
+with socket.create_server(("0.0.0.0", int(sys.argv[1]))) as server:
+    print("ready", flush=True)
+    connection, _ = server.accept()
+    while data := connection.recv(100):
+        connection.sendall(data)
+"""
+
+
+@contextmanager
+def repeater(space: str, tcp_port: int) -> Iterator[None]:
+    """A service in a namespace that repeats what its one caller says."""
+    command = ["ip", "netns", "exec", space, sys.executable, "-c", REPEATER, str(tcp_port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def repeats(connection: socket.socket) -> bool:
+    """Whether the other end still answers."""
+    connection.settimeout(1)
+    try:
+        connection.sendall(b"x")
+        return connection.recv(1) == b"x"
+    except TimeoutError:
+        return False
 
 
 def ask(space: str, address: str, tcp_port: int) -> str:

@@ -1,12 +1,28 @@
 """Routers, floating IPs and provider networks on a real kernel."""
 
 import os
+import socket
 from collections.abc import Iterator
 
 import msgspec
 import pytest
-from tests.guests.netlab import PING_IN, Lab, ask, group, ident, lab, network, port, run, until, who_asks
+from tests.guests.netlab import (
+    PING_IN,
+    Lab,
+    ask,
+    group,
+    ident,
+    lab,
+    network,
+    port,
+    repeater,
+    repeats,
+    run,
+    until,
+    who_asks,
+)
 
+from nephele.network.agent import netns
 from nephele.network.wiring import (
     FixedIp,
     FloatingIp,
@@ -116,6 +132,23 @@ def test_extra_routes_come_and_go(two: Lab) -> None:
     two.server.change(routers=(ROUTER,))
     assert until(lambda: "10.77.0.0/16" not in run(space, "ip", "route").stdout)
     assert f"default via {HOST_IN_PUBLIC}" in run(space, "ip", "route").stdout
+
+
+def test_a_connection_ends_with_its_floating_ip(two: Lab) -> None:
+    red, _ = two.guests
+    with repeater(red.space, 9), repeater(two.host, 9):
+        with netns.entered(two.host):
+            entered = socket.create_connection((FLOATING, 9), 2)
+        with netns.entered(red.space):
+            left = socket.create_connection((HOST_IN_PUBLIC, 9), 2)
+        with entered, left:
+            two.server.change(routers=(msgspec.structs.replace(ROUTER, routes=(("10.78.0.0/16", "10.0.0.11"),)),))
+            two.agent.wire([RED.id])
+            assert [repeats(entered), repeats(left)] == [True, True]
+            two.server.change(routers=(msgspec.structs.replace(ROUTER, floating_ips=()),))
+            two.agent.wire([RED.id])
+            assert [repeats(entered), repeats(left)] == [False, False]
+    two.server.change(routers=(ROUTER,))
 
 
 def test_a_floating_ip_that_moves_takes_its_address_along(two: Lab) -> None:

@@ -5,6 +5,7 @@ from nephele.network.agent.nft import Chain, Ruleset, Set, Table
 from nephele.network.wiring import PortForwarding, WiredRouter
 
 _FROM_INSIDE = 0x4E000001
+_PAIR = "type ipv4_addr . ipv4_addr"
 
 
 def router_rules(router: WiredRouter) -> Ruleset:
@@ -18,7 +19,8 @@ def _translation(router: WiredRouter) -> tuple[dict[str, Set], dict[str, Chain]]
     """Floating IPs and port forwardings in, floating IPs and the gateway's address out.
 
     A guest that reaches another one of its own router by floating IP is seen as coming from the gateway, so that the
-    answers pass here too.  Without a gateway there is nothing to translate.
+    answers pass here too.  Connections end with the floating IP or forwarding that they came by: the kernel would
+    translate them on, under an address that may be another's by then.  Without a gateway there is nothing to translate.
     """
     gateway = router.gateway
     if gateway is None:
@@ -32,6 +34,8 @@ def _translation(router: WiredRouter) -> tuple[dict[str, Set], dict[str, Chain]]
             leaving.append(f"oifname {outer} snat ip to {own}")
     mark_inner = f"iifname != {outer} meta mark set {_FROM_INSIDE:#x}"
     pairs = [(one.floating_ip, one.fixed_ip) for one in router.floating_ips if one.fixed_ip]
+    forwarded = [(one.floating_ip, one.internal_ip) for one in router.port_forwardings]
+    to_own = f"ct reply ip daddr != {own} " if own else ""
     chains = {
         "arriving": Chain(
             (mark_inner, *map(_forwarding, router.port_forwardings), "dnat ip to ip daddr map @floating_to_fixed"),
@@ -39,7 +43,16 @@ def _translation(router: WiredRouter) -> tuple[dict[str, Set], dict[str, Chain]]
         ),
         "leaving": Chain(tuple(leaving), "type nat hook postrouting priority srcnat; policy accept"),
     }
+    chains["passing"] = Chain(
+        (
+            "ct status dnat ct direction original ct original ip daddr . ip daddr != @entrances drop",
+            f"oifname {outer} ct status snat ct direction original {to_own}ip saddr . ct reply ip daddr != @exits drop",
+        ),
+        "type filter hook forward priority filter; policy accept",
+    )
     sets = {
+        "entrances": Set(_PAIR, {f"{outer_ip} . {inner_ip}": "" for outer_ip, inner_ip in (*pairs, *forwarded)}),
+        "exits": Set(_PAIR, {f"{fixed} . {floating}": "" for floating, fixed in pairs}),
         "floating_to_fixed": Set("type ipv4_addr : ipv4_addr", dict(pairs), is_map=True),
         "fixed_to_floating": Set(
             "type ipv4_addr : ipv4_addr", {fixed: floating for floating, fixed in reversed(pairs)}, is_map=True

@@ -11,7 +11,10 @@ from nephele.identity.service import Identity
 from nephele.identity.users import UserChange
 from nephele.image import policy as image_policy
 from nephele.image import routes as image_routes
+from nephele.image.fetch import Web
+from nephele.image.model import Limits
 from nephele.image.service import Images
+from nephele.image.sources import Regions
 from nephele.kernel.bus import LocalBus
 from nephele.kernel.clock import Clock, SystemClock
 from nephele.kernel.context import Context
@@ -48,14 +51,38 @@ class Cloud:
         self.engine = Engine(self.store, self.bus, self.clock, self.ids)
         self.identity = Identity(self.store, self.clock, self.ids)
         self.placement = Placement(self.store, self.clock, self.ids)
-        images_at, image_rules = settings.state_dir / "images", Policy(image_policy.RULES)
-        self.images = Images(self.store, self.clock, self.ids, images_at, image_rules)
+        image_rules = Policy(image_policy.RULES)
+        self.images = self._make_images(image_rules)
         backend = FileBackend(settings.state_dir / "volumes")
         self.volumes = Volumes(
             self.store, self.clock, self.ids, self.engine, Glance(self.images), backend, zone=settings.availability_zone
         )
         edge = Edge(self.identity.verify, self.ids, None, settings.public_url)
         self.app = build(self._apis(image_rules), edge)
+
+    def _make_images(self, rules: Policy) -> Images:
+        told = self.settings.images
+        return Images(
+            *(self.store, self.clock, self.ids, self.settings.state_dir / "images", rules),
+            limits=Limits(
+                size=told.max_size,
+                virtual_size=told.max_virtual_size,
+                total_size=told.project_size,
+                images=told.project_images,
+            ),
+            web=Web(trusted_hosts=frozenset(told.trusted_hosts)),
+            regions=Regions(self.settings.region, self._image_endpoint),
+        )
+
+    def _image_endpoint(self, region: str, interface: str) -> str:
+        """The Glance of another region that the catalog names."""
+        catalog = self.identity.catalog
+        for service in catalog.services([("type", "image")]):
+            told = [("service_id", service.id), ("region_id", region), ("interface", interface)]
+            for endpoint in catalog.endpoints(told):
+                if endpoint.enabled and "$(" not in endpoint.url:
+                    return endpoint.url
+        return ""
 
     def _apis(self, image_rules: Policy) -> list[Api]:
         return [

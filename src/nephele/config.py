@@ -54,6 +54,24 @@ class ProviderNetwork(Struct, frozen=True, forbid_unknown_fields=True):
     host_address: str = ""
 
 
+class ImageSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What images may be.
+
+    Args:
+        max_size: bytes of one image.
+        max_virtual_size: bytes of the disk that an image describes.
+        project_size: bytes of all images of one project; -1: any number.
+        project_images: images of one project; -1: any number.
+        trusted_hosts: hosts that `web-download` may fetch from although their addresses are not public.
+    """
+
+    max_size: int = 1 << 40
+    max_virtual_size: int = 16 << 40
+    project_size: int = -1
+    project_images: int = -1
+    trusted_hosts: tuple[str, ...] = ()
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that a cloud can be told."""
 
@@ -75,6 +93,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sim_host: SimHost = SimHost()
     quotas: Quotas = Quotas()
     scheduler: SchedulerSettings = SchedulerSettings()
+    images: ImageSettings = ImageSettings()
     provider_networks: dict[str, ProviderNetwork] = field(
         default_factory=lambda: {"public": ProviderNetwork(host_address="172.24.4.1/24")}
     )

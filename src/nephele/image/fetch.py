@@ -50,18 +50,21 @@ class Web:
                 raise BAD_URI(uri=uri)
         return parts
 
-    def fetch(self, uri: str) -> Iterator[bytes]:
-        """The content, in chunks.  Raises BAD_URI or FETCH_FAILED."""
+    def fetch(self, uri: str, *, token: str = "", limit: int = 0) -> Iterator[bytes]:
+        """The content, in chunks, at most `limit` bytes (0: any number).  Raises BAD_URI or FETCH_FAILED.
+
+        With a `token` for another Glance no redirect is followed: it goes to that host alone.
+        """
         try:
             for _hop in range(REDIRECTS + 1):
-                connection, answer = self._get(uri)
+                connection, answer = self._get(uri, token)
                 try:
-                    if answer.status in _REDIRECT_STATUSES:
+                    if answer.status in _REDIRECT_STATUSES and not token:
                         uri = urljoin(uri, answer.getheader("Location") or "")
                         continue
                     if answer.status != 200:
                         raise FETCH_FAILED(uri=uri, reason=f"the server answered {answer.status} {answer.reason}")
-                    yield from _content(uri, answer)
+                    yield from _content(uri, answer, limit)
                     return
                 finally:
                     connection.close()
@@ -69,13 +72,14 @@ class Web:
             raise FETCH_FAILED(uri=uri, reason=str(error) or type(error).__name__) from None
         raise FETCH_FAILED(uri=uri, reason=f"more than {REDIRECTS} redirects")
 
-    def _get(self, uri: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    def _get(self, uri: str, token: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         parts = self.check(uri)
         host = parts.hostname or ""
         port = parts.port or _PORTS[parts.scheme]
         connection = _connect(parts.scheme, host, port, self._address(uri, host, port))
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("GET", target, headers={"User-Agent": "nephele", "Accept-Encoding": "identity"})
+        headers = {"User-Agent": "nephele", "Accept-Encoding": "identity"}
+        connection.request("GET", target, headers={**headers, "X-Auth-Token": token} if token else headers)
         return connection, connection.getresponse()
 
     def _address(self, uri: str, host: str, port: int) -> str:
@@ -116,10 +120,12 @@ def _connect(scheme: str, host: str, port: int, address: str) -> http.client.HTT
     return connection
 
 
-def _content(uri: str, answer: http.client.HTTPResponse) -> Iterator[bytes]:
+def _content(uri: str, answer: http.client.HTTPResponse, limit: int) -> Iterator[bytes]:
     expected, have = answer.length, 0
     while chunk := answer.read(CHUNK):
         have += len(chunk)
+        if limit and have > limit:
+            raise FETCH_FAILED(uri=uri, reason=f"more than {limit} bytes")
         yield chunk
     if expected is not None and have != expected:
         raise FETCH_FAILED(uri=uri, reason=f"only {have} of {expected} bytes came")

@@ -2,6 +2,7 @@
 
     glance-direct   uploading → importing → active   the client staged the data before
     web-download    queued    → importing → active   we fetch it
+    glance-download queued    → importing → active   we fetch it from a Glance, with what is said of it
     copy-image      active                           from one store to others
 
 An image has at most one import at a time: its property `os_glance_import_task` names it.  A failed one gives the
@@ -24,10 +25,11 @@ from nephele.image.errors import (
     STORE_UNKNOWN,
     TASK_NOT_FOUND,
 )
-from nephele.image.fetch import Web
 from nephele.image.model import STORE_ID, Image, ImportMethod, Status, Task, TaskStatus
+from nephele.image.sources import Source, Sources
 from nephele.kernel.context import Context
 from nephele.kernel.errors import Refused
+from nephele.kernel.ids import is_uuid
 from nephele.web.paging import MARKER_NOT_FOUND, Page
 
 if TYPE_CHECKING:
@@ -39,15 +41,19 @@ LOCK, IMPORTING, FAILED = "os_glance_import_task", "os_glance_importing_to_store
 _STARTS_FROM = {
     ImportMethod.GLANCE_DIRECT: Status.UPLOADING,
     ImportMethod.WEB_DOWNLOAD: Status.QUEUED,
+    ImportMethod.GLANCE_DOWNLOAD: Status.QUEUED,
     ImportMethod.COPY_IMAGE: Status.ACTIVE,
 }
 
 
-class Method(msgspec.Struct, frozen=True):
+class Method(msgspec.Struct, frozen=True, omit_defaults=True):
     """How the data comes in."""
 
     name: ImportMethod
     uri: str = ""
+    glance_region: str = ""
+    glance_image_id: str = ""
+    glance_service_interface: str = "public"
 
 
 class ImportRequest(msgspec.Struct, frozen=True):
@@ -62,27 +68,37 @@ class ImportRequest(msgspec.Struct, frozen=True):
 class Imports:
     """Takes imports in and runs them in this server's threads."""
 
-    def __init__(self, images: "Images", server: str, web: Web) -> None:
+    def __init__(self, images: "Images", server: str, sources: Sources) -> None:
         self._images = images
         self._server = server
-        self._web = web
+        self._sources = sources
 
     def start(self, caller: Context, image_id: str, asked: ImportRequest) -> None:
         """Accept an import.  Raises BAD_IMPORT, BAD_URI, IMPORT_CONFLICT, FORMATS_MISSING, QUOTA_FULL, FORBIDDEN."""
-        if asked.method.name == ImportMethod.WEB_DOWNLOAD:
-            self._web.check(asked.method.uri)
+        self._check_method(asked.method)
         images = self._images
         with images.store.write() as db:
             image = images.access.find(db, caller, image_id)
             self._check(caller, image, asked)
             images.transfer.check_quota(db, image, 0)
-            if asked.method.name == ImportMethod.COPY_IMAGE:
-                return  # there is one store, and an active image is in it
             task = self._task(caller, image, asked)
             tasks.insert(db, task, self._server)
+            if asked.method.name == ImportMethod.COPY_IMAGE:  # there is one store, and an active image is in it
+                self._unlock(db, image_id)
+                tasks.finish(db, task.id, images.clock.now(), result={"image_id": image_id})
+                return
             properties = {**image.properties, LOCK: task.id, IMPORTING: STORE_ID, FAILED: ""}
             rows.update(db, rows.changed(image, images.clock.now(), properties=properties))
-            images.store.after_commit(partial(self._submit, task, image))
+            images.store.after_commit(partial(self._submit, caller, task, image))
+
+    def _check_method(self, method: Method) -> None:
+        if method.name == ImportMethod.WEB_DOWNLOAD:
+            self._sources.web.check(method.uri)
+        if method.name == ImportMethod.GLANCE_DOWNLOAD:
+            if not method.glance_region or not method.glance_image_id:
+                raise BAD_IMPORT(reason="'glance_region' and 'glance_image_id' need to be set for glance-download")
+            if not is_uuid(method.glance_image_id):
+                raise BAD_IMPORT(reason=f"Remote image id does not look like a UUID: {method.glance_image_id}")
 
     def _check(self, caller: Context, image: Image, asked: ImportRequest) -> None:
         method = asked.method.name
@@ -123,48 +139,48 @@ class Imports:
             updated_at=now,
         )
 
-    def _submit(self, task: Task, image: Image) -> None:
-        self._images.pool.submit(self.run, task, image)
+    def _submit(self, caller: Context, task: Task, image: Image) -> None:
+        self._images.pool.submit(self.run, caller, task, image)
 
-    def run(self, task: Task, image: Image) -> None:
+    def run(self, caller: Context, task: Task, image: Image) -> None:
         """Do the work of a task; whatever goes wrong ends in the task and gives the image back."""
         try:
-            self._import(task, image)
+            self._import(caller, task, image)
         except Refused as refused:
             self._fail(task, refused.message)
         except Exception:
             log.exception("task %s failed", task.id)
             self._fail(task, "An unexpected error; the log has it under this task's id.")
 
-    def _import(self, task: Task, image: Image) -> None:
+    def _import(self, caller: Context, task: Task, image: Image) -> None:
         images = self._images
         with images.store.write() as db:
             now = images.clock.now()
             tasks.start(db, task.id, now)
             if not rows.move(db, image.id, image.status, Status.IMPORTING, now, writer=self._server):
                 raise IMPORT_CONFLICT(reason="The image was deleted or changed before its import began")
-        writer = images.transfer.open(image)
+        method = msgspec.convert(task.input["import_req"]["method"], Method)
+        source = self._sources.find(caller, image, method)
+        writer = images.transfer.open(msgspec.structs.replace(image, **source.attributes))
         try:
-            if image.status == Status.UPLOADING:
-                writer.take(images.files.staged(image.id), move=True)
-            else:
-                for chunk in self._web.fetch(task.input["import_req"]["method"]["uri"]):
-                    writer.store(chunk)
-                    writer.hash(chunk)
+            source.pour(writer)
             written = writer.finish()
             with images.store.write() as db:
                 images.transfer.activate(image.id, Status.IMPORTING, writer, written)
-                self._unlock(db, image.id, failed="")
+                self._unlock(db, image.id, source=source)
                 tasks.finish(db, task.id, images.clock.now(), result={"image_id": image.id})
         finally:
             writer.discard()
 
-    def _unlock(self, db: sa.Connection, image_id: str, failed: str) -> None:
+    def _unlock(self, db: sa.Connection, image_id: str, *, failed: str = "", source: Source | None = None) -> None:
+        """No import works on the image any more; what its source said of it is true of it now."""
         image = rows.find(db, image_id)
-        if image is not None:
-            properties = {key: value for key, value in image.properties.items() if key != LOCK}
-            properties |= {IMPORTING: "", FAILED: failed}
-            rows.update(db, rows.changed(image, self._images.clock.now(), properties=properties))
+        if image is None:
+            return
+        properties = {key: value for key, value in image.properties.items() if key != LOCK}
+        properties |= {IMPORTING: "", FAILED: failed, **(source.properties if source else {})}
+        attributes = source.attributes if source else {}
+        rows.update(db, rows.changed(image, self._images.clock.now(), properties=properties, **attributes))
 
     def _fail(self, task: Task, message: str) -> None:
         images = self._images

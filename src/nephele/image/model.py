@@ -168,6 +168,8 @@ class ImportMethod(StrEnum):
     """Staged by the client before."""
     WEB_DOWNLOAD = "web-download"
     """Fetched from a web server."""
+    GLANCE_DOWNLOAD = "glance-download"
+    """Taken from another image, here or in another region."""
     COPY_IMAGE = "copy-image"
     """Copied from the store where it is to others."""
 

@@ -32,6 +32,7 @@ from nephele.image.members import Members
 from nephele.image.messages import ASK_IMAGE, AskImage, ImageAnswer
 from nephele.image.metadefs.service import Metadefs
 from nephele.image.model import STORE_ID, Image, Limits, NewImage, Status, Visibility
+from nephele.image.sources import Regions, Sources
 from nephele.image.transfer import Transfer
 from nephele.kernel.bus import Bus
 from nephele.kernel.clock import Clock
@@ -54,6 +55,7 @@ class Images:
         server: this process's name among those that share database and directory.
         limits: how much is accepted.
         web: what imports may fetch from.
+        regions: where other Glances are.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Images:
         server: str = "local",
         limits: Limits | None = None,
         web: Web | None = None,
+        regions: Regions | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -78,7 +81,7 @@ class Images:
         self.files = Files(data_dir, server)
         self.pool = ThreadPoolExecutor(8, thread_name_prefix="image-data")
         self.transfer = Transfer(self, server)
-        self.imports = Imports(self, server, web or Web())
+        self.imports = Imports(self, server, Sources(self, web or Web(), regions or Regions()))
 
     def start(self) -> None:
         """Undo what this server left half done when it died last."""

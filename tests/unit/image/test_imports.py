@@ -1,6 +1,7 @@
 """Imports and their tasks."""
 
 import ipaddress
+import json
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,7 @@ from nephele.image.imports import ImportRequest, Method
 from nephele.image.model import ImportMethod, NewImage, Status, TaskStatus
 from nephele.image.policy import RULES
 from nephele.image.service import Images
+from nephele.image.sources import Regions
 from nephele.kernel.clock import FakeClock
 from nephele.kernel.errors import Refused
 from nephele.kernel.ids import Ids
@@ -39,11 +41,11 @@ def settled(call: Http, path: str) -> dict[str, Any]:
     """The image once no task works on it."""
     deadline = time.monotonic() + 20
     while True:
-        image: dict[str, Any] = call("GET", path).json()
         tasks = call("GET", f"{path}/tasks").json()["tasks"]
         if tasks and tasks[0]["status"] in ("success", "failure"):
-            return {**image, **call("GET", path).json()}
-        assert time.monotonic() < deadline, image
+            image: dict[str, Any] = call("GET", path).json()
+            return image
+        assert time.monotonic() < deadline, tasks
         time.sleep(0.01)
 
 
@@ -96,6 +98,8 @@ def test_staged_data_that_lies_is_refused(call: Http, images: Images) -> None:
         ({"method": {"name": "web-download", "uri": "http://169.254.169.254/latest"}}, 400),
         ({"method": {"name": "web-download", "uri": "http://8.8.8.8:8774/x"}}, 400),
         ({"method": {"name": "web-download", "uri": "http://user@8.8.8.8/x"}}, 400),
+        ({"method": {"name": "glance-download"}}, 400),
+        ({"method": {"name": "glance-download", "glance_region": "R", "glance_image_id": "foo"}}, 400),
         ({"method": {"name": "copy-image"}, "all_stores": True}, 409),
         ({"method": {"name": "glance-direct"}, "stores": ["local"]}, 409),
     ],
@@ -111,6 +115,7 @@ def test_copies_of_what_is_everywhere(call: Http) -> None:
     call("PUT", f"{path}/file", content=samples.QCOW2, headers=OCTETS)
     copy = {"method": {"name": "copy-image"}}
     assert call("POST", f"{path}/import", as_="admin", json={**copy, "all_stores": True}).status_code == 202
+    assert settled(call, path)["os_glance_importing_to_stores"] == ""
     assert call("POST", f"{path}/import", as_="admin", json={**copy, "stores": ["local"]}).status_code == 400
     assert call("POST", f"{path}/import", as_="admin", json={**copy, "stores": ["moon"]}).status_code == 409
     assert call("POST", f"{path}/import", json={**copy, "all_stores": True}).status_code == 403
@@ -176,11 +181,18 @@ class Page(BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", where[self.path])
             self.end_headers()
-        elif self.path in ("/image", "/cut"):
+        elif self.path.startswith("/glance/v2/images/") and self.headers["X-Auth-Token"] != "b":
+            self.send_error(401)
+        elif self.path.startswith("/glance/v2/images/") and not self.path.endswith("/file"):
+            self.send_response(200)
+            self.end_headers()
+            told = {"status": "active", "disk_format": "qcow2", "container_format": "bare", "size": 65536}
+            self.wfile.write(json.dumps({**told, "os_distro": "debian", "checksum": None}).encode())
+        elif self.path in ("/image", "/cut") or self.path.endswith("/file"):
             self.send_response(200)
             self.send_header("Content-Length", str(len(samples.QCOW2)))
             self.end_headers()
-            self.wfile.write(samples.QCOW2 if self.path == "/image" else samples.QCOW2[:1000])
+            self.wfile.write(samples.QCOW2[:1000] if self.path == "/cut" else samples.QCOW2)
         else:
             self.send_error(404)
 
@@ -224,6 +236,48 @@ def test_images_from_the_web(
     else:
         assert (after.status, task.status, task.message) == (Status.ACTIVE, TaskStatus.SUCCESS, "")
         assert images.open_data(after).read_bytes() == samples.QCOW2
+
+
+def from_glance(call: Http, source: str, region: str = "RegionOne", interface: str = "public") -> dict[str, Any]:
+    """A new image filled from another one."""
+    path = queue(call, "iso")
+    method = {
+        "name": "glance-download",
+        "glance_image_id": source,
+        "glance_region": region,
+        "glance_service_interface": interface,
+    }
+    assert call("POST", f"{path}/import", json={"method": method}).status_code == 202
+    return {**settled(call, path), "task": call("GET", f"{path}/tasks").json()["tasks"][0]}
+
+
+def test_images_from_another_image(call: Http) -> None:
+    body = {"disk_format": "qcow2", "container_format": "bare", "hw_cpu_cores": "5", "speed": "88mph"}
+    source = call("POST", IMAGES, json=body).json()["id"]
+    assert "not active" in from_glance(call, source)["task"]["message"]
+    call("PUT", f"{IMAGES}/{source}/file", content=samples.QCOW2, headers=OCTETS)
+    image = from_glance(call, source)
+    assert (image["status"], image["disk_format"], image["hw_cpu_cores"]) == ("active", "qcow2", "5")
+    assert "speed" not in image
+    assert call("GET", f"{IMAGES}/{image['id']}/file").content == samples.QCOW2
+    assert "No image found" in from_glance(call, "36d4b546-64a2-4bb9-bdd0-ba676aa48f2c")["task"]["message"]
+    failed = from_glance(call, source, interface="odd")
+    assert (failed["status"], failed["disk_format"], failed["task"]["status"]) == ("queued", "iso", "failure")
+    assert "no odd image endpoint" in failed["task"]["message"]
+
+
+def test_images_from_another_region(store: Store, clock: FakeClock, ids: Ids, tmp_path: Path, web: str) -> None:
+    regions = Regions("RegionOne", lambda region, _interface: f"{web}/glance" if region == "RegionTwo" else "")
+    images = Images(store, clock, ids, tmp_path / "images", Policy(RULES), regions=regions)
+    image = images.create(MEMBER, NewImage(disk_format="iso", container_format="ovf"))
+    remote = "36d4b546-64a2-4bb9-bdd0-ba676aa48f2c"
+    method = Method(ImportMethod.GLANCE_DOWNLOAD, glance_region="RegionTwo", glance_image_id=remote)
+    images.imports.start(MEMBER, image.id, ImportRequest(method))
+    images.pool.shutdown(wait=True)
+    after = images.show(MEMBER, image.id)
+    assert images.imports.of_image(MEMBER, image.id)[0].message == ""
+    assert (after.status, after.disk_format, after.properties["os_distro"]) == ("active", "qcow2", "debian")
+    assert images.open_data(after).read_bytes() == samples.QCOW2
 
 
 def test_names_that_lead_inside_are_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:

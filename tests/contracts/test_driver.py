@@ -1,6 +1,7 @@
 """What every hypervisor driver keeps, whichever it is."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,25 @@ def test_power_changes_are_told(rig: Rig) -> None:
     rig.wait_told(SERVER, PowerState.RUNNING)
     rig.driver.stop(SERVER, 0)
     rig.wait_told(SERVER, PowerState.SHUTDOWN)
+
+
+def test_each_life_of_a_guest_is_told(rig: Rig) -> None:
+    for _ in range(3):
+        rig.driver.spawn(rig.spec())
+        rig.wait_told(SERVER, PowerState.RUNNING)
+        rig.driver.destroy(SERVER)
+        rig.wait_told(SERVER, PowerState.SHUTDOWN)
+        assert rig.told == [(SERVER, PowerState.RUNNING), (SERVER, PowerState.SHUTDOWN)]
+        rig.told.clear()
+
+
+def test_guests_are_built_side_by_side(rig: Rig) -> None:
+    ids = [f"{number:08}-2222-4333-8444-555555555555" for number in range(4)]
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(lambda server_id: rig.driver.spawn(rig.spec(server_id)), ids))
+        assert sorted(guest.server_id for guest in rig.driver.guests()) == ids
+        list(threads.map(rig.driver.destroy, ids))
+    assert rig.driver.guests() == []
 
 
 def test_the_console_s_end_is_given(rig: Rig) -> None:

@@ -94,6 +94,7 @@ class LibvirtDriver:
             self._power.pull_plug(domain)
             with self._connection.asking("forget the guest", server_id):
                 forget_definition(domain)
+            self._happenings.wait_forgotten(server_id, timeout=1)
         self._where(server_id).remove()
 
     def start(self, spec: GuestSpec) -> None:

@@ -69,6 +69,15 @@ class Happenings:
             self._marks.pop(server_id, None)
             self._something.notify_all()
 
+    def wait_forgotten(self, server_id: str, timeout: float) -> None:
+        """Wait until all that the guest still had to say was heard, and forget it in any case.
+
+        A guest that is built anew under the same id would otherwise hear of its own end.
+        """
+        with self._something:
+            self._something.wait_for(lambda: server_id not in self._states, timeout)
+        self.forget(server_id)
+
     def listen(self, listener: Listener) -> None:
         """Tell `listener` of every change from now on."""
         self._listeners.append(listener)

@@ -6,6 +6,7 @@ running, paused ──plug──▶ off
 """
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import libvirt
@@ -116,7 +117,7 @@ def _press_power_button(domain: Domain) -> None:
             return
 
 
-def _unless_done(act: Any, is_done: Any) -> None:
+def _unless_done(act: Callable[[], object], is_done: Callable[[], bool]) -> None:
     """Do it; an error where it turns out to be done already is none."""
     try:
         act()

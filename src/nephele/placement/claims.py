@@ -99,6 +99,45 @@ def held_by(db: sa.Connection, consumer_uuid: str) -> list[Allocation]:
     return [Allocation(*row) for row in db.execute(_OF_CONSUMER, {"uuid": consumer_uuid})]
 
 
+def held_on(db: sa.Connection, provider: Provider) -> list[tuple[str, int, str, int, Instant]]:
+    """What is held on a provider: (consumer, its generation, class, amount, since)."""
+    query = (
+        sa.select(
+            allocations.c.consumer_uuid,
+            consumers.c.generation,
+            allocations.c.resource_class,
+            allocations.c.used,
+            allocations.c.created_at,
+        )
+        .join(consumers, consumers.c.uuid == allocations.c.consumer_uuid)
+        .where(allocations.c.provider_id == provider.id)
+        .order_by(allocations.c.consumer_uuid, allocations.c.resource_class)
+    )
+    return [tuple(row) for row in db.execute(query)]
+
+
+def count_consumers(db: sa.Connection, project_id: str, user_id: str = "") -> list[tuple[str | None, int]]:
+    """(type, number) of a project's consumers, or of one user's of it."""
+    query = sa.select(consumers.c.consumer_type, sa.func.count()).where(_owned(project_id, user_id))
+    return [(kind, int(count)) for kind, count in db.execute(query.group_by(consumers.c.consumer_type))]
+
+
+def used_by_type(db: sa.Connection, project_id: str, user_id: str = "") -> list[tuple[str | None, str, int]]:
+    """(type of consumer, class, amount) that a project holds, or one user of it."""
+    query = (
+        sa.select(consumers.c.consumer_type, allocations.c.resource_class, sa.func.sum(allocations.c.used))
+        .join(consumers, consumers.c.uuid == allocations.c.consumer_uuid)
+        .where(_owned(project_id, user_id))
+        .group_by(consumers.c.consumer_type, allocations.c.resource_class)
+    )
+    return [(kind, name, int(used)) for kind, name, used in db.execute(query)]
+
+
+def _owned(project_id: str, user_id: str) -> sa.ColumnElement[bool]:
+    owned = consumers.c.project_id == project_id
+    return sa.and_(owned, consumers.c.user_id == user_id) if user_id else owned
+
+
 def replace_allocations(db: sa.Connection, claims: Sequence[Claim], now: Instant) -> None:
     """Give each consumer what its claim says instead of what it holds: all of them or none.
 

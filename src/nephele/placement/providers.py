@@ -6,10 +6,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from nephele.kernel.clock import Instant
-from nephele.placement.changes import mark_removed, next_revision, touch
+from nephele.placement.changes import mark_removed, next_revision, show_anew, touch
 from nephele.placement.errors import (
     INVENTORY_IN_USE,
+    NEW_PARENT_NOT_FOUND,
     PARENT_FIXED,
+    PARENT_IS_SELF,
+    PARENT_KEPT,
     PARENT_LOOP,
     PARENT_NOT_FOUND,
     PROVIDER_CHANGED,
@@ -71,9 +74,13 @@ def check_generation(provider: Provider, given: int | None) -> None:
 def create_provider(db: sa.Connection, *, uuid: str, name: str, parent_uuid: str | None, now: Instant) -> Provider:
     """Make a provider, below its parent if it has one.
 
-    Raises PROVIDER_EXISTS or PARENT_NOT_FOUND.
+    Raises PROVIDER_EXISTS, PARENT_IS_SELF or PARENT_NOT_FOUND.
     """
-    parent = _parent(db, uuid, parent_uuid)
+    if parent_uuid == uuid:
+        raise PARENT_IS_SELF(name=name, uuid=uuid)
+    parent = find_providers(db, [parent_uuid]).get(parent_uuid) if parent_uuid else None
+    if parent_uuid and parent is None:
+        raise PARENT_NOT_FOUND(name=name, uuid=uuid)
     revision = next_revision(db)
     for field, value in (("uuid", uuid), ("name", name)):
         if db.execute(sa.select(providers.c.id).where(providers.c[field] == value)).first():
@@ -94,22 +101,13 @@ def create_provider(db: sa.Connection, *, uuid: str, name: str, parent_uuid: str
     return provider_by_id(db, provider_id)
 
 
-def _parent(db: sa.Connection, uuid: str, parent_uuid: str | None) -> Provider | None:
-    if parent_uuid is None:
-        return None
-    parent = find_providers(db, [parent_uuid]).get(parent_uuid) if parent_uuid != uuid else None
-    if parent is None:
-        raise PARENT_NOT_FOUND(uuid=parent_uuid)
-    return parent
-
-
 def update_provider(
     db: sa.Connection, provider: Provider, *, name: str, parent_uuid: str | None, moves: bool, now: Instant
 ) -> Provider:
     """Rename a provider and, where `moves`, put it with all below it under another parent (None: make it a root).
 
     Without `moves` a root may still be given its first parent.
-    Raises PROVIDER_EXISTS, PARENT_NOT_FOUND, PARENT_LOOP or PARENT_FIXED.
+    Raises PROVIDER_EXISTS, NEW_PARENT_NOT_FOUND, PARENT_LOOP, PARENT_FIXED or PARENT_KEPT.
     """
     taken = sa.select(providers.c.id).where(providers.c.name == name, providers.c.id != provider.id)
     if db.execute(taken).first():
@@ -129,12 +127,12 @@ def update_provider(
 def _new_parent(db: sa.Connection, provider: Provider, parent_uuid: str | None, *, moves: bool) -> Provider | None:
     parent = find_providers(db, [parent_uuid]).get(parent_uuid) if parent_uuid else None
     if parent_uuid and parent is None:
-        raise PARENT_NOT_FOUND(uuid=parent_uuid)
+        raise NEW_PARENT_NOT_FOUND(uuid=provider.uuid)
     same = (parent.id if parent else None) == provider.parent_id
     if not moves and provider.parent_id is not None and not same:
-        raise PARENT_FIXED(uuid=provider.uuid)
+        raise (PARENT_FIXED if parent else PARENT_KEPT)(uuid=provider.uuid)
     if parent and not same and parent.id in _below(db, provider):
-        raise PARENT_LOOP(uuid=provider.uuid, parent=parent.uuid)
+        raise PARENT_LOOP(uuid=provider.uuid)
     return parent
 
 
@@ -212,13 +210,23 @@ def read_aggregates(db: sa.Connection, provider: Provider) -> set[str]:
     return set(db.execute(query).scalars())
 
 
-def write_aggregates(db: sa.Connection, provider: Provider, wanted: set[str], now: Instant) -> None:
-    """Make `wanted` the aggregates that the provider is in."""
-    _write_set(db, provider, provider_aggregates.c.aggregate_uuid, read_aggregates(db, provider), wanted, now)
+def write_aggregates(
+    db: sa.Connection, provider: Provider, wanted: set[str], now: Instant, *, guarded: bool = True
+) -> None:
+    """Make `wanted` the aggregates that the provider is in; unguarded leaves its generation as it is."""
+    present = read_aggregates(db, provider)
+    _write_set(db, provider, provider_aggregates.c.aggregate_uuid, present, wanted, now, guarded=guarded)
 
 
 def _write_set(
-    db: sa.Connection, provider: Provider, column: sa.Column[Any], present: set[str], wanted: set[str], now: Instant
+    db: sa.Connection,
+    provider: Provider,
+    column: sa.Column[Any],
+    present: set[str],
+    wanted: set[str],
+    now: Instant,
+    *,
+    guarded: bool = True,
 ) -> None:
     revision = next_revision(db)
     table = column.table
@@ -226,4 +234,7 @@ def _write_set(
         db.execute(sa.delete(table).where(table.c.provider_id == provider.id, column.in_(gone)))
     if new := sorted(wanted - present):
         db.execute(sa.insert(table), [{"provider_id": provider.id, column.name: value} for value in new])
-    touch(db, [provider.id], revision, now)
+    if guarded:
+        touch(db, [provider.id], revision, now)
+    else:
+        show_anew(db, [provider.id], revision)

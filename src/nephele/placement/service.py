@@ -14,7 +14,7 @@ from nephele.placement.candidates import find_candidates
 from nephele.placement.claims import Claim
 from nephele.placement.model import Allocations, Candidate, CandidatesRequest, Inventory
 from nephele.placement.snapshot import Room, Snapshot, View
-from nephele.placement.tables import allocations, consumers
+from nephele.placement.tables import consumers
 
 HOST_CLASSES = frozenset(("VCPU", "PCPU", "MEMORY_MB", "DISK_GB"))
 """Classes whose inventory a host reports by itself; an operator may add others to its provider."""
@@ -35,6 +35,7 @@ class Placement:
         self.clock = clock
         self.ids = ids
         self.snapshot = Snapshot(store)
+        self.started_at = clock.now()
 
     def set_host(self, uuid: str, name: str, inventories: Mapping[str, Inventory], traits: Iterable[str] = ()) -> None:
         """Make the host's provider be as the host reports itself.  Idempotent: nothing new, nothing written.
@@ -150,16 +151,11 @@ class Placement:
 
     def usages(self, project_id: str, user_id: str = "") -> dict[str, int]:
         """What a project (or one user of it) holds, by class."""
-        query = (
-            sa.select(allocations.c.resource_class, sa.func.sum(allocations.c.used))
-            .join(consumers, consumers.c.uuid == allocations.c.consumer_uuid)
-            .where(consumers.c.project_id == project_id)
-            .group_by(allocations.c.resource_class)
-        )
-        if user_id:
-            query = query.where(consumers.c.user_id == user_id)
+        used: dict[str, int] = defaultdict(int)
         with self.store.read() as db:
-            return {name: int(used) for name, used in db.execute(query)}
+            for _kind, name, amount in allocating.used_by_type(db, project_id, user_id):
+                used[name] += amount
+        return dict(used)
 
     def consumers(self, consumer_type: str = "INSTANCE") -> list[str]:
         """Every consumer of that type: for the search for orphans."""

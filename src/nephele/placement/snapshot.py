@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import Struct
 
+from nephele.kernel.clock import Instant
 from nephele.kernel.store import Store
 from nephele.placement.model import SHARING, Inventory
 from nephele.placement.tables import (
@@ -53,6 +54,7 @@ class View(Struct, frozen=True, eq=False, kw_only=True):
     generation: int
     parent_id: int | None
     root_id: int
+    updated_at: Instant
     rooms: dict[str, Room]
     traits: frozenset[str]
     aggregates: frozenset[str]
@@ -66,6 +68,7 @@ _PROVIDERS = sa.select(
     providers.c.generation,
     providers.c.parent_id,
     providers.c.root_id,
+    providers.c.updated_at,
 )
 _INVENTORIES = sa.select(
     inventories.c.provider_id,
@@ -244,11 +247,12 @@ def _load(db: sa.Connection, ids: list[int] | None) -> list[View]:
             generation=generation,
             parent_id=parent_id,
             root_id=root_id,
+            updated_at=updated_at,
             rooms=rooms.get(provider_id, {}),
             traits=frozenset(traits.get(provider_id, ())),
             aggregates=frozenset(aggregates.get(provider_id, ())),
         )
-        for provider_id, uuid, name, generation, parent_id, root_id in rows("providers")
+        for provider_id, uuid, name, generation, parent_id, root_id, updated_at in rows("providers")
     ]
 
 

@@ -170,7 +170,8 @@ def _spread(now: Providers, suffix: str, group: Group, anchors: set[int] | None)
 def _sources(now: Providers, group: Group, name: str, amount: int) -> dict[int, list[int]]:
     """By anchor, the providers that could give `amount` of one class.
 
-    An aggregate of the root counts for its whole tree; `in_tree` keeps sharing providers of other trees out.
+    An aggregate of a root counts for its own tree, not for what is shared with it; `in_tree` keeps sharing
+    providers of other trees out.
     """
     tree = _tree_of(now, group.in_tree) if group.in_tree else None
     wanted = [_members(now, aggregates) for aggregates in group.member_of]
@@ -180,12 +181,14 @@ def _sources(now: Providers, group: Group, name: str, amount: int) -> dict[int, 
     for provider_id, room in now.rooms.get(name, {}).items():
         if not room.fits(amount) or (tree is not None and provider_id not in tree):
             continue
-        trees = {now.by_id[provider_id].root_id}
+        own_root = now.by_id[provider_id].root_id
+        if provider_id in unwanted or not all(provider_id in members or own_root in members for members in wanted):
+            continue
+        trees = {own_root}
         if provider_id in sharing:
             trees |= anchors_of_sharing(now, provider_id)
         for root in trees:
-            within = all(provider_id in members or root in members for members in wanted)
-            if within and provider_id not in unwanted and root not in unwanted:
+            if root not in unwanted:
                 sources[root].append(provider_id)
     return sources
 

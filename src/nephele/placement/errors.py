@@ -61,7 +61,7 @@ PROVIDER_TO_DELETE_NOT_FOUND = Error(
 PROVIDER_CHANGED = Error(
     "placement.provider_changed",
     409,
-    "resource provider generation conflict: {uuid} is at generation {generation}, not {given}",
+    "resource provider generation conflict for provider {uuid}: actual: {generation}, given: {given}",
     "Read the provider again and repeat the change.",
     CONCURRENT,
 )
@@ -164,7 +164,6 @@ RESHAPED_PROVIDER_NOT_FOUND = Error(
 BAD_JSON = Error("placement.bad_json", 400, "Malformed JSON: {reason}")
 INVALID_JSON = Error("placement.invalid_json", 400, "JSON does not validate: {reason}")
 NO_CONTENT_TYPE = Error("placement.no_content_type", 400, "content-type header required when content-length > 0")
-BAD_LENGTH = Error("placement.bad_length", 400, "content-length header must be an integer")
 BAD_MEDIA = Error("placement.bad_media", 415, "The media type {got} is not supported, use application/json")
 JSON_ONLY = Error("placement.json_only", 406, "Only application/json is provided")
 BAD_QUERY = Error("placement.bad_query", 400, "{reason}")

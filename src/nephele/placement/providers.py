@@ -21,7 +21,8 @@ from nephele.placement.errors import (
     PROVIDER_IN_USE,
     PROVIDER_NOT_FOUND,
 )
-from nephele.placement.model import Inventory, Provider
+from nephele.placement.model import MAX_INT, Inventory, Provider
+from nephele.placement.names import standard_classes
 from nephele.placement.tables import allocations, inventories, provider_aggregates, provider_traits, providers
 
 _COLUMNS = tuple(providers.c[name] for name in Provider.__struct_fields__)
@@ -172,7 +173,7 @@ def write_inventories(db: sa.Connection, provider: Provider, wanted: Mapping[str
     if gone:
         used = sa.select(allocations.c.resource_class).distinct()
         used = used.where(allocations.c.provider_id == provider.id, allocations.c.resource_class.in_(gone))
-        names = sorted(db.execute(used).scalars())
+        names = sorted(db.execute(used).scalars(), key=lambda name: (standard_classes().get(name, MAX_INT), name))
         if names:
             raise INVENTORY_IN_USE(names=", ".join(names), uuid=provider.uuid)
     changed = [name for name, inventory in wanted.items() if present.get(name) != inventory]

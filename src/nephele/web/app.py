@@ -22,7 +22,7 @@ def build(apis: list[Api], edge: Edge) -> Asgi:
     """The application that answers for all `apis`."""
     app = falcon.asgi.App()
     app.req_options.strip_url_path_trailing_slash = True
-    app.resp_options.default_media_type = None  # an answer without a body has no type
+    app.resp_options.default_media_type = None  # type: ignore[assignment]  # no body, no type
     for api in apis:
         by_path: dict[str, list[Route]] = defaultdict(list)
         for route in api.routes:

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nephele.kernel.clock import FakeClock
 from nephele.kernel.errors import Refused
 from nephele.kernel.ids import Ids
 from nephele.kernel.store import Store
@@ -15,11 +14,6 @@ from nephele.placement.model import CandidatesRequest, Group, Inventory, host_in
 from nephele.placement.service import Placement
 
 OWNER = {"project_id": "p", "user_id": "u"}
-
-
-@pytest.fixture
-def placement(store: Store, clock: FakeClock, ids: Ids) -> Placement:
-    return Placement(store, clock, ids)
 
 
 @pytest.fixture

@@ -121,7 +121,8 @@ def reshape(placement: Placement, call: Call) -> None:
             wanted.append((provider, read_inventories(db, provider, entry["inventories"], call.version)))
         _check_classes(db, claims, "malformed reshaper data")
         for provider, inventories in wanted:
-            tree.write_inventories(db, provider, {**tree.read_inventories(db, provider), **inventories}, now)
+            if inventories:  # what goes is still needed until its allocations have moved
+                tree.write_inventories(db, provider, {**tree.read_inventories(db, provider), **inventories}, now)
         if claims:
             allocating.replace_allocations(db, claims, now)
         for provider, inventories in wanted:

@@ -81,7 +81,7 @@ def _summary(now: Providers, provider_id: int, requested: set[str], version: Ver
         }
     }
     if version >= (1, 17):
-        shown["traits"] = sorted(view.traits)
+        shown["traits"] = sorted(view.traits, key=lambda trait: (trait.startswith("CUSTOM_"), trait))
     if version >= (1, 29):
         parent = now.by_id[view.parent_id].uuid if view.parent_id is not None else None
         shown["parent_provider_uuid"] = parent

@@ -68,9 +68,9 @@ def answer(call: Call, body: object, changed: Instant, *, status: int = 200, loc
     return Reply(body, status, headers)
 
 
-def path_of(call: Call, *parts: str) -> str:
-    """The path of a resource, as links show it."""
-    return "/".join((call.api.prefix, *parts))
+def path_of(*parts: str) -> str:
+    """The path of a resource below the service's root, as links show it."""
+    return "/" + "/".join(parts)
 
 
 def url_of(call: Call, *parts: str) -> str:
@@ -88,7 +88,7 @@ _LINKS = ("inventories", "usages"), ("aggregates",), ("traits",), ("allocations"
 
 def provider_links(call: Call, uuid: str) -> list[dict[str, str]]:
     """The links of a provider; more with each of the versions that brought them."""
-    here = path_of(call, "resource_providers", uuid)
+    here = path_of("resource_providers", uuid)
     names = [*_LINKS[0]]
     for since, more in zip(((1, 1), (1, 6), (1, 11)), _LINKS[1:], strict=True):
         if call.version >= since:

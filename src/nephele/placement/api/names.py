@@ -80,7 +80,7 @@ def list_classes(placement: Placement, call: Call) -> Reply:
     with placement.store.read() as db:
         classes = names.read_classes(db)
     made = latest((at or placement.started_at for at in classes.values()), placement.clock.now())
-    return answer(call, {"resource_classes": [_show(call, name) for name in classes]}, made)
+    return answer(call, {"resource_classes": [_show(name) for name in classes]}, made)
 
 
 def create_class(placement: Placement, call: Call) -> Reply:
@@ -96,7 +96,7 @@ def show_class(placement: Placement, call: Call) -> Reply:
     accept_json(call)
     with placement.store.read() as db:
         made = names.find_class(db, call.path["name"])
-    return answer(call, _show(call, call.path["name"]), made or placement.started_at)
+    return answer(call, _show(call.path["name"]), made or placement.started_at)
 
 
 def rename_class(placement: Placement, call: Call) -> dict[str, object]:
@@ -104,7 +104,7 @@ def rename_class(placement: Placement, call: Call) -> dict[str, object]:
     new_name = read_body(call, schemas.RESOURCE_CLASS)["name"]
     with placement.store.write() as db:
         names.rename_class(db, call.path["name"], new_name)
-    return _show(call, new_name)
+    return _show(new_name)
 
 
 def ensure_class(placement: Placement, call: Call) -> Reply:
@@ -126,5 +126,5 @@ def delete_class(placement: Placement, call: Call) -> None:
         names.delete_class(db, call.path["name"])
 
 
-def _show(call: Call, name: str) -> dict[str, object]:
-    return {"name": name, "links": [{"rel": "self", "href": path_of(call, "resource_classes", name)}]}
+def _show(name: str) -> dict[str, object]:
+    return {"name": name, "links": [{"rel": "self", "href": path_of("resource_classes", name)}]}

@@ -119,7 +119,7 @@ def read_candidates(query: Query, version: Version) -> CandidatesRequest:
         _check_resources(groups)
     if version >= (1, 22):
         _check_conflicts(groups)
-    policy = query.get("group_policy")
+    policy = next(iter(query.all("group_policy")), "")
     if not policy and sum(1 for suffix in groups if suffix) > 1:
         raise BAD_QUERY(
             reason='The "group_policy" parameter is required when specifying more than one "resources{N}" parameter.'
@@ -131,7 +131,7 @@ def read_candidates(query: Query, version: Version) -> CandidatesRequest:
         same_subtree=subtrees,
         root_required=required,
         root_forbidden=forbidden,
-        limit=int(query.get("limit") or 0),
+        limit=int(next(iter(query.all("limit")), 0)),
         nested=version >= (1, 29),
     )
 

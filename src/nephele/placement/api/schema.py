@@ -82,9 +82,9 @@ def _object_faults(value: dict[str, Any], schema: Schema, path: str) -> Iterator
             extra.append(name)
     if extra and schema.get("additionalProperties") is False:
         names = ", ".join(map(repr, extra))
-        if patterns and not properties:
+        if patterns:
             words = f"{names} do not match" if len(extra) > 1 else f"{names} does not match"
-            said = f"{words} any of the regexes: {', '.join(map(repr, patterns))}"
+            said = f"{words} any of the regexes: {', '.join(map(repr, sorted(patterns)))}"
         else:
             said = f"Additional properties are not allowed ({names} {'were' if len(extra) > 1 else 'was'} unexpected)"
         yield _fault(said, "additionalProperties", path)

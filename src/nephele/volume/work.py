@@ -206,6 +206,15 @@ def delete_disks(parts: Parts, work: Work[Delete]) -> None:
         db.execute(snapshots.update().where(snapshots.c.id.in_(work.data.snapshot_ids)).values(base=""))
 
 
+def claim_again(parts: Parts, work: Work[Delete]) -> None:
+    """What could not be deleted knows its base again, so that the next try gives it back."""
+    claims = {doomed.disk: doomed.base for doomed in work.data.disks}
+    with parts.store.write() as db:
+        rows.move(db, work.data.volume_id, None, base=claims[volume_disk(work.data.volume_id)])
+        for snapshot_id in work.data.snapshot_ids:
+            _put_snapshot(db, snapshot_id, base=claims[snapshot_disk(snapshot_id)])
+
+
 def release_bases(parts: Parts, work: Work[Delete]) -> None:
     """Give back the bases that nobody needs any more."""
     for base in {doomed.base for doomed in work.data.disks if doomed.base}:
@@ -292,6 +301,12 @@ def release_snapshot_base(parts: Parts, work: Work[DropSnapshot]) -> None:
         release_base(parts, work.data.base)
 
 
+def claim_snapshot_again(parts: Parts, work: Work[DropSnapshot]) -> None:
+    """As `claim_again`, for a snapshot."""
+    with parts.store.write() as db:
+        _put_snapshot(db, work.data.snapshot_id, base=work.data.base)
+
+
 def _dropped(_parts: Parts, db: sa.Connection, work: Work[DropSnapshot]) -> None:
     db.execute(snapshots.delete().where(snapshots.c.id == work.data.snapshot_id))
 
@@ -363,7 +378,7 @@ DELETE = Operation(
     LIFE["delete"].within,
     (
         Step("readers", await_readers, _LOOKED),
-        Step("disks", delete_disks, _GONE),
+        Step("disks", delete_disks, claim_again),
         Step("bases", release_bases, _GONE),
     ),
     on_done=_deleted,
@@ -392,7 +407,7 @@ DROP_SNAPSHOT = Operation(
     (
         Step("readers", await_readers, _LOOKED),
         Step("disk", drop_snapshot_disk, _GONE),
-        Step("base", release_snapshot_base, _GONE),
+        Step("base", release_snapshot_base, claim_snapshot_again),
     ),
     on_done=_dropped,
     on_failed=_not_dropped,

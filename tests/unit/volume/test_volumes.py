@@ -211,4 +211,5 @@ def test_update(cinder: Cinder) -> None:
 
 def test_known_paths_answer_404_to_other_methods(cinder: Cinder) -> None:
     assert cinder("DELETE", "/volumes/").status_code == 404
+    assert cinder("GET", "/volumes/").status_code == 404
     assert cinder("POST", "/snapshots/detail").status_code == 404

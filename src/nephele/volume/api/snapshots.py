@@ -71,6 +71,12 @@ def view(call: Call, snapshot: Snapshot, *, detailed: bool = True) -> dict[str, 
         found["user_id"] = snapshot.user_id
     if call.version >= (3, 65):
         found["consumes_quota"] = True
+    return found
+
+
+def full(call: Call, snapshot: Snapshot) -> dict[str, object]:
+    """All of it, as showing and listing give it."""
+    found = view(call, snapshot)
     if call.may("volume_extension:extended_snapshot_attributes", {"project_id": snapshot.project_id}):
         found["os-extended-snapshot-attributes:progress"] = snapshot.progress
         found["os-extended-snapshot-attributes:project_id"] = snapshot.project_id
@@ -86,7 +92,7 @@ def find(service: Volumes, call: Call, rule: str) -> Snapshot:
 
 def show(service: Volumes, call: Call) -> object:
     """One snapshot."""
-    return {"snapshot": view(call, find(service, call, "volume:get_snapshot"))}
+    return {"snapshot": full(call, find(service, call, "volume:get_snapshot"))}
 
 
 def index(service: Volumes, call: Call) -> object:
@@ -104,7 +110,9 @@ def _list(service: Volumes, call: Call, *, detailed: bool) -> object:
     with service.parts.store.read() as db:
         found = rows.list_snapshots(db, asked.narrow(db))
         total = asked.total(db) if asked.with_count else None
-    body: dict[str, object] = {"snapshots": [view(call, snapshot, detailed=detailed) for snapshot in found]}
+    body: dict[str, object] = {
+        "snapshots": [full(call, snapshot) if detailed else view(call, snapshot, detailed=False) for snapshot in found]
+    }
     path = "snapshots/detail" if detailed else "snapshots"
     following = next_links(call, path, [snapshot.id for snapshot in found], asked.page.limit)
     if following:

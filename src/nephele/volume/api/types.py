@@ -28,15 +28,21 @@ VISIBLE_SPECS = frozenset({"multiattach", "RESKEY:availability_zones", "replicat
 """Extra specs that everyone may see."""
 
 
-def view(call: Call, kind: VolumeType) -> dict[str, object]:
-    """A type as the caller may see it."""
-    found: dict[str, object] = {
+def brief(kind: VolumeType) -> dict[str, object]:
+    """A type as changing it gives it."""
+    return {
         "id": kind.id,
         "name": kind.name,
         "is_public": kind.is_public,
         "description": kind.description,
-        "os-volume-type-access:is_public": kind.is_public,
+        "extra_specs": kind.extra_specs,
     }
+
+
+def view(call: Call, kind: VolumeType) -> dict[str, object]:
+    """A type as the caller may see it."""
+    found = {**brief(kind), "os-volume-type-access:is_public": kind.is_public}
+    found.pop("extra_specs")
     if call.may("volume_extension:access_types_extra_specs"):
         found["extra_specs"] = _visible(call, kind)
     if call.may("volume_extension:access_types_qos_specs_id"):
@@ -91,7 +97,7 @@ def create(service: Volumes, call: Call) -> object:
     kind = service.types.create(
         asked.name.strip(), asked.description, is_public=truth(asked.is_public), extra_specs=specs
     )
-    return _one(call, kind)
+    return {"volume_type": {**brief(kind), "os-volume-type-access:is_public": kind.is_public}}
 
 
 def update(service: Volumes, call: Call) -> object:
@@ -106,7 +112,7 @@ def update(service: Volumes, call: Call) -> object:
         asked.description,
         UNSET if asked.is_public is None else truth(asked.is_public),
     )
-    return _one(call, service.types.update(call.path["type_id"], change))
+    return {"volume_type": brief(service.types.update(call.path["type_id"], change))}
 
 
 def delete(service: Volumes, call: Call) -> None:

@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET
 
-from nephele.kernel.errors import BAD_REQUEST, UNSUPPORTED, Error
+from nephele.kernel.errors import BAD_REQUEST, NOT_FOUND, UNSUPPORTED, Error
 from nephele.volume import rows
 from nephele.volume.accept import NewVolume
 from nephele.volume.api.bodies import check_uuid, number, stripped, truth
@@ -86,8 +86,14 @@ class View:
         """Just what it is called."""
         return {"id": volume.id, "name": volume.name, "links": links(self._call, "volumes", volume.id)}
 
+    def full(self, volume: Volume, attached: list[Attachment]) -> dict[str, object]:
+        """All of it, as showing and listing give it."""
+        view = self.detail(volume, attached)
+        self._add_extensions(view, volume)
+        return view
+
     def detail(self, volume: Volume, attached: list[Attachment]) -> dict[str, object]:
-        """All of it."""
+        """All that belongs to the volume itself, as creating and updating give it."""
         metadata = volume.metadata
         if volume.readonly is not None:
             metadata = {**metadata, "readonly": str(volume.readonly)}
@@ -113,7 +119,8 @@ class View:
             "multiattach": volume.multiattach,
             "attachments": [self._attached(one) for one in attached if one.status == AttachStatus.ATTACHED],
         }
-        self._add_extensions(view, volume)
+        if self._is_admin:
+            view["migration_status"] = volume.migration_status
         self._add_newer(view, volume)
         return view
 
@@ -129,8 +136,6 @@ class View:
         }
 
     def _add_extensions(self, view: dict[str, object], volume: Volume) -> None:
-        if self._is_admin:
-            view["migration_status"] = volume.migration_status
         if self._sees_host:
             view["os-vol-host-attr:host"] = volume.host
         if self._sees_project:
@@ -159,9 +164,12 @@ class View:
 
 
 def _one(service: Volumes, call: Call, volume: Volume) -> dict[str, object]:
+    return {"volume": View(service, call).detail(volume, _attachments(service, volume))}
+
+
+def _attachments(service: Volumes, volume: Volume) -> list[Attachment]:
     with service.parts.store.read() as db:
-        attached = rows.attachments_of(db, [volume.id]).get(volume.id, [])
-    return {"volume": View(service, call).detail(volume, attached)}
+        return rows.attachments_of(db, [volume.id]).get(volume.id, [])
 
 
 def target(volume: Volume) -> dict[str, str]:
@@ -182,11 +190,14 @@ def find(service: Volumes, call: Call, rule: str = "") -> Volume:
 
 def show(service: Volumes, call: Call) -> object:
     """One volume."""
-    return _one(service, call, find(service, call, "volume:get"))
+    volume = find(service, call, "volume:get")
+    return {"volume": View(service, call).full(volume, _attachments(service, volume))}
 
 
 def index(service: Volumes, call: Call) -> object:
-    """Their names."""
+    """Their names; `GET /volumes/` asks for a volume without a name, which is not there."""
+    if call.request.scope["path"].endswith("/"):
+        raise NOT_FOUND()
     return _list(service, call, detailed=False)
 
 
@@ -203,7 +214,7 @@ def _list(service: Volumes, call: Call, *, detailed: bool) -> object:
         total = asked.total(db) if asked.with_count else None
         attached = rows.attachments_of(db, [volume.id for volume in found]) if detailed else {}
     if detailed:
-        shown = [view.detail(volume, attached.get(volume.id, [])) for volume in found]
+        shown = [view.full(volume, attached.get(volume.id, [])) for volume in found]
     else:
         shown = [view.summary(volume) for volume in found]
     body: dict[str, object] = {"volumes": shown}

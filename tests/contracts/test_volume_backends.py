@@ -1,0 +1,189 @@
+"""What every volume backend keeps to; each kind of storage is one more parameter."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nephele.kernel.errors import Refused
+from nephele.kernel.ids import Ids
+from nephele.volume.backends.file import FileBackend
+from nephele.volume.backends.protocol import Backend, ImageFile
+from nephele.volume.messages import FileConnection
+from nephele.volume.model import Layout
+
+GB = 1 << 30
+BACKENDS: dict[str, Callable[[Path], Backend]] = {"file": lambda path: FileBackend(path / "volumes")}
+
+
+@pytest.fixture(params=list(BACKENDS))
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
+    return BACKENDS[request.param](tmp_path)
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> ImageFile:
+    path = tmp_path / "image"
+    path.write_bytes(os.urandom(300_000))
+    return ImageFile(Ids().uuid(), path, "raw")
+
+
+def start(backend: Backend, disk: str, layout: Layout, size: int = 300_000) -> bytes:
+    """The first bytes of a disk."""
+    found, length = [], 0
+    for piece in backend.export(disk, layout, "raw"):
+        found.append(piece)
+        length += len(piece)
+        if length >= size:
+            break
+    return b"".join(found)[:size]
+
+
+def written(backend: Backend, disk: str, layout: Layout, data: bytes) -> None:
+    """Write into a raw disk as a guest would."""
+    connection = backend.connection(disk, layout)
+    assert isinstance(connection, FileConnection)
+    assert connection.format == "raw"
+    with Path(connection.path).open("r+b") as file:
+        file.write(data)
+
+
+def total(backend: Backend, disk: str, layout: Layout) -> int:
+    return sum(len(piece) for piece in backend.export(disk, layout, "raw"))
+
+
+def test_a_blank_disk_reads_as_zeros(backend: Backend) -> None:
+    for _twice in range(2):
+        layout = backend.create_blank("volume-a", 1)
+    assert start(backend, "volume-a", layout) == bytes(300_000)
+    assert total(backend, "volume-a", layout) == GB
+    assert backend.disks() == {"volume-a"}
+
+
+def test_a_disk_from_an_image_outlives_it(backend: Backend, image: ImageFile) -> None:
+    content = image.path.read_bytes()
+    for _twice in range(2):
+        layout = backend.create_from_image("volume-a", 1, image)
+    image.path.unlink()
+    assert start(backend, "volume-a", layout) == content
+    assert total(backend, "volume-a", layout) == GB
+
+
+def test_an_image_that_is_too_large_is_refused(backend: Backend, image: ImageFile) -> None:
+    os.truncate(image.path, GB + 1)
+    with pytest.raises(Refused, match="do not fit"):
+        backend.create_from_image("volume-a", 1, image)
+    assert backend.disks() == set()
+
+
+def test_a_copy_is_on_its_own(backend: Backend) -> None:
+    layout = backend.create_blank("volume-a", 1)
+    written(backend, "volume-a", layout, b"first")
+    for _twice in range(2):
+        copied = backend.copy("volume-a", layout, "snapshot-b", 2)
+    written(backend, "volume-a", layout, b"later")
+    assert start(backend, "snapshot-b", copied, 5) == b"first"
+    assert total(backend, "snapshot-b", copied) == 2 * GB
+    backend.delete("volume-a")
+    assert start(backend, "snapshot-b", copied, 5) == b"first"
+
+
+def test_a_copy_of_nothing_is_refused(backend: Backend) -> None:
+    with pytest.raises(Refused, match="missing"):
+        backend.copy("volume-x", Layout("raw"), "volume-y", 1)
+    assert backend.disks() == set()
+
+
+def test_growing_adds_zeros(backend: Backend, image: ImageFile) -> None:
+    content = image.path.read_bytes()
+    plain, based = backend.create_blank("volume-a", 1), backend.create_from_image("volume-b", 1, image)
+    for disk, layout in (("volume-a", plain), ("volume-b", based)):
+        for _twice in range(2):
+            backend.extend(disk, layout, 2)
+        assert total(backend, disk, layout) == 2 * GB
+    assert start(backend, "volume-b", based) == content
+
+
+def test_deleting_what_is_not_there_is_no_fault(backend: Backend) -> None:
+    backend.create_blank("volume-a", 1)
+    for _twice in range(2):
+        backend.delete("volume-a")
+    assert backend.disks() == set()
+
+
+def test_bases_go_when_nobody_needs_them(backend: Backend, image: ImageFile) -> None:
+    content = image.path.read_bytes()
+    layout = backend.create_from_image("volume-a", 1, image)
+    image.path.unlink()
+    if not layout.base:
+        pytest.skip("this backend shares no bases")
+    assert layout.base == backend.base_of(image)
+    backend.release_base(layout.base, lambda: True)
+    assert start(backend, "volume-a", layout) == content
+    backend.delete("volume-a")
+    for _twice in range(2):
+        backend.release_base(layout.base, lambda: False)
+    with pytest.raises(Refused):
+        backend.create_from_image("volume-c", 1, image)
+
+
+def test_room_is_told(backend: Backend) -> None:
+    room = backend.capacity()
+    assert 0 < room.free_gb <= room.total_gb
+
+
+@pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-img, the judge of our qcow2 files, is not installed")
+class TestAgainstQemu:
+    """QEMU reads what we write, and we read what QEMU writes."""
+
+    def make(self, tmp_path: Path, *words: str) -> tuple[ImageFile, bytes]:
+        raw, made = tmp_path / "raw", tmp_path / "made"
+        content = os.urandom(200_000) + bytes(500_000) + b"text " * 50_000
+        raw.write_bytes(content.ljust(1 << 20, b"\0"))
+        subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", *words, raw, made], check=True)
+        return ImageFile(Ids().uuid(), made, "qcow2"), content
+
+    @pytest.mark.parametrize("words", [(), ("-c",), ("-o", "compat=0.10"), ("-o", "cluster_size=4096")])
+    def test_overlays(self, tmp_path: Path, words: tuple[str, ...]) -> None:
+        backend = FileBackend(tmp_path / "volumes")
+        image, content = self.make(tmp_path, *words)
+        layout = backend.create_from_image("volume-a", 1, image)
+        backend.extend("volume-a", layout, 2)
+        disk = backend.root / "volume-a"
+        subprocess.run(["qemu-img", "check", "-f", "qcow2", disk], check=True, capture_output=True)
+        seen = tmp_path / "seen"
+        subprocess.run(["qemu-img", "convert", "-f", "qcow2", "-O", "raw", disk, seen], check=True)
+        assert seen.stat().st_size == 2 * GB
+        with seen.open("rb") as file:
+            assert file.read(len(content)) == content
+        assert start(backend, "volume-a", layout, len(content)) == content
+
+    def test_what_a_guest_wrote_into_an_overlay(self, tmp_path: Path) -> None:
+        backend = FileBackend(tmp_path / "volumes")
+        image, content = self.make(tmp_path)
+        layout = backend.create_from_image("volume-a", 1, image)
+        disk = backend.root / "volume-a"
+        script = ["-c", "write -P 0x41 65536 100000", "-c", "write -z 400000 65536", "-c", "write -P 0x42 600M 4096"]
+        subprocess.run(["qemu-io", "-f", "qcow2", *script, disk], check=True, capture_output=True)
+        expected = bytearray(content)
+        expected[65536:165536] = b"A" * 100_000
+        expected[400_000:465_536] = bytes(65_536)
+        assert start(backend, "volume-a", layout, len(content)) == bytes(expected)
+        assert start(backend, "volume-a", layout, (600 << 20) + 4096)[-4096:] == b"B" * 4096
+        subprocess.run(["qemu-img", "check", "-f", "qcow2", disk], check=True, capture_output=True)
+
+    def test_other_formats_come_and_go(self, tmp_path: Path) -> None:
+        backend = FileBackend(tmp_path / "volumes")
+        image, content = self.make(tmp_path)
+        vmdk = tmp_path / "vmdk"
+        subprocess.run(["qemu-img", "convert", "-f", "qcow2", "-O", "vmdk", image.path, vmdk], check=True)
+        layout = backend.create_from_image("volume-a", 1, ImageFile(Ids().uuid(), vmdk, "vmdk"))
+        assert start(backend, "volume-a", layout, len(content)) == content
+        exported = tmp_path / "exported"
+        exported.write_bytes(b"".join(backend.export("volume-a", layout, "qcow2")))
+        seen = subprocess.run(["qemu-img", "info", "-f", "qcow2", exported], capture_output=True, text=True, check=True)
+        assert "1 GiB" in seen.stdout
+        assert "backing" not in seen.stdout

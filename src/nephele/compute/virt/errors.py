@@ -21,6 +21,12 @@ BASE_MISSING = Error(
     "The base image {path} is not on this host.",
     "The next launch fetches the image again; look who removed it from the cache.",
 )
+BASE_UNSAFE = Error(
+    "virt.base_unsafe",
+    400,
+    "The base image {path} refers to other files, which a guest could read through it.",
+    "Flatten it with `qemu-img convert`, and look who brought it past the image service.",
+)
 DISK_MISSING = Error(
     "virt.disk_missing",
     409,

@@ -1,11 +1,11 @@
 """The libvirt driver: real guests on QEMU, by KVM or by QEMU's own translation.
 
-    connection.py  libvirtd: open, reconnect, events
+    connection.py  libvirtd: open, reconnect, events; states.py translates its words
     happenings.py  what libvirt told, to wait for and to hand on
     layout.py      where a guest's files are
     domain.py      a guest's definition; devices.py its disks and nics; hardware.py its choices
-    disks.py       overlays and blank disks; config_drive.py; tools.py runs programs with limits
-    power.py       start, stop, pause; hotplug.py attach and detach
+    disks.py       overlays and blank disks; qcow2.py, config_drive.py; tools.py runs programs with limits
+    power.py       start, stop, pause; hotplug.py attach and detach; console.py what a guest wrote
     host.py        the inventory; kvm_probe.py whether KVM is worth using
     driver.py      all of it as a `Driver`
 

@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 from nephele.compute.virt.driver import BlankDisk, Disk, DiskFormat, FileDisk, GuestSpec, ImageDisk
-from nephele.compute.virt.errors import BASE_MISSING, DISK_MISSING, DISK_TOO_SMALL, DISK_TOOL_FAILED
+from nephele.compute.virt.errors import BASE_MISSING, BASE_UNSAFE, DISK_MISSING, DISK_TOO_SMALL
 from nephele.compute.virt.libvirt.layout import InstanceDir
+from nephele.compute.virt.libvirt.qcow2 import read_header
 from nephele.compute.virt.libvirt.tools import run_tool
 
 GIB = 1 << 30
@@ -50,17 +51,8 @@ def make_disk(disk: Disk, where: InstanceDir) -> None:
 
 
 def virtual_size(path: Path, form: DiskFormat) -> int:
-    """A disk image's size in bytes as a guest sees it.
-
-    For qcow2 it is the big-endian number at byte 24 of the file (QEMU's docs/interop/qcow2.txt).
-    """
-    if form is DiskFormat.RAW:
-        return path.stat().st_size
-    with path.open("rb") as image:
-        header = image.read(32)
-    if header[:4] != b"QFI\xfb":
-        raise DISK_TOOL_FAILED(tool="qcow2", path=path, reason="it is not a qcow2 image")
-    return int.from_bytes(header[24:32], "big")
+    """A disk image's size in bytes as a guest sees it."""
+    return path.stat().st_size if form is DiskFormat.RAW else read_header(path).virtual_size
 
 
 def resize_disk(path: Path, form: DiskFormat, size_bytes: int) -> None:
@@ -71,6 +63,8 @@ def resize_disk(path: Path, form: DiskFormat, size_bytes: int) -> None:
 
 def _make_overlay(source: ImageDisk, path: Path) -> None:
     base = Path(source.base)
+    if source.base_format is DiskFormat.QCOW2 and read_header(base).needs_other_files:
+        raise BASE_UNSAFE(path=base)
     base_bytes = virtual_size(base, source.base_format)
     size_bytes = source.size_gb * GIB or base_bytes
     if size_bytes < base_bytes:

@@ -1,9 +1,15 @@
 """Wires the parts of a cloud together; time, ids, randomness and the bus are parameters here."""
 
+import platform
+from collections.abc import Iterator
+
 import sqlalchemy as sa
 
 from nephele.client_file import ensure_passwords, write_client_file
+from nephele.compute import routes as compute_routes
+from nephele.compute.service import Compute
 from nephele.config import Settings
+from nephele.hypervisors import Hypervisors
 from nephele.identity import policy as identity_policy
 from nephele.identity import routes as identity_routes
 from nephele.identity.first_content import DEFAULT_DOMAIN
@@ -19,9 +25,12 @@ from nephele.kernel.bus import LocalBus
 from nephele.kernel.clock import Clock, SystemClock
 from nephele.kernel.context import Context
 from nephele.kernel.engine import Engine
+from nephele.kernel.errors import Refused
 from nephele.kernel.ids import Ids
 from nephele.kernel.policy import Policy
 from nephele.kernel.store import Store, metadata
+from nephele.network import routes as network_routes
+from nephele.network.service import Networks
 from nephele.placement.service import Placement
 from nephele.volume import policy as volume_policy
 from nephele.volume import routes as volume_routes
@@ -57,6 +66,22 @@ class Cloud:
         self.volumes = Volumes(
             self.store, self.clock, self.ids, self.engine, Glance(self.images), backend, zone=settings.availability_zone
         )
+        self.networks = Networks(self.store, self.bus, self.clock, self.ids)
+        self.compute = Compute(
+            settings,
+            self.store,
+            self.bus,
+            self.clock,
+            self.ids,
+            self.engine,
+            self.identity,
+            self.images,
+            self.networks,
+            self.volumes,
+            self.placement,
+            self._project_exists,
+        )
+        self.hypervisors = Hypervisors(settings, self.bus, self.clock, self._download)
         edge = Edge(self.identity.verify, self.ids, None, settings.public_url)
         self.app = build(self._apis(image_rules), edge)
 
@@ -89,7 +114,23 @@ class Cloud:
             identity_routes.api(self.identity, Policy(identity_policy.RULES)),
             image_routes.api(self.images, image_rules),
             volume_routes.api(self.volumes, Policy(volume_policy.RULES)),
+            network_routes.api(self.networks, self.networks.policy),
+            *compute_routes.api(self.compute),
         ]
+
+    def _project_exists(self, project_id: str) -> bool:
+        try:
+            self.identity.projects.get(project_id)
+        except Refused:
+            return False
+        return True
+
+    def _download(self, image_id: str, token: str) -> Iterator[bytes]:
+        """An image's data, read where it lies: agents of this process share the file system."""
+        image = self.images.show(self.identity.verify(token, delegated=True), image_id)
+        with self.images.open_data(image).open("rb") as file:
+            while chunk := file.read(1 << 20):
+                yield chunk
 
     def start(self) -> None:
         """Make what a new cloud has, and take up the work."""
@@ -99,6 +140,9 @@ class Cloud:
         self.images.start()
         self.images.serve(self.bus, self._verify_on_bus)
         self.volumes.serve(self.bus, self._verify_on_bus)
+        self.networks.serve(self.bus, self._verify_on_bus)
+        self.compute.start(platform.node())
+        self.hypervisors.start()
         self.engine.start()
 
     def _make_tables(self) -> bool:
@@ -119,6 +163,7 @@ class Cloud:
             with self.store.write():
                 self.identity.seed(passwords["admin"], passwords["demo"])
                 self.volumes.seed()
+                self.compute.seed()
                 self.images.seed("nephele-guest", self._project("admin"), self.settings.guest_image)
         write_client_file(path, self.url, self.settings.region, passwords)
 
@@ -135,6 +180,7 @@ class Cloud:
     def stop(self) -> None:
         """Stop at the next step of whatever runs; the next start resumes it."""
         self.engine.stop()
+        self.hypervisors.stop()
         self.images.close()
         self.bus.close()
         self.store.close()

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field
 
+from nephele.compute.scheduler.model import Settings as Filtering
 from nephele.kernel.errors import Error
 
 BAD_SETTINGS = Error("settings.bad", 400, "{file}: {reason}")
@@ -32,11 +33,9 @@ class Quotas(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SchedulerSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which filters a host must pass, in order, and how much each weigher counts."""
+    """How the scheduler decides, and the allocation ratios that hosts begin with."""
 
-    filters: tuple[str, ...] = ()
-    """Empty: all that the scheduler has on by default."""
-    weights: dict[str, float] = {}
+    filtering: Filtering = Filtering()
     cpu_allocation_ratio: float = 4.0
     ram_allocation_ratio: float = 1.0
     disk_allocation_ratio: float = 1.0
@@ -46,11 +45,13 @@ class ProviderNetwork(Struct, frozen=True, forbid_unknown_fields=True):
     """How a physical network is reached from the host.
 
     Args:
-        interface: an interface or bridge of the host that carries it; empty: a bridge of its own is made.
+        interface: an interface of the host that carries it; it becomes part of the network's bridge.
+        bridge: a bridge of the host that carries it.
         host_address: the host's own address in it, as CIDR, where the bridge is ours.
     """
 
     interface: str = ""
+    bridge: str = ""
     host_address: str = ""
 
 

@@ -8,6 +8,10 @@ from nephele import __version__
 
 COMMANDS = {
     "up": "start a cloud in the foreground: every API, the conductor, the scheduler and its hosts",
+    "trace": "print how a server was launched, step by step",
+    "explain": "print which hosts fit a server, and why the others do not",
+    "doctor": "print what is left over, stuck or overdue; exits 0 only where nothing is",
+    "reap": "remove what doctor finds, after showing it",
     "guest": "build the tiny guest, a bootable image to try a cloud with",
 }
 """What each subcommand is for; its module in this package has `arguments(parser)` and `run(options) -> int`."""

@@ -26,6 +26,7 @@ BAD_HOST = Error("server.bad_host", 400, "Compute host {host!r} could not be fou
 BAD_BLOCK_DEVICE = Error("server.bad_block_device", 400, "Block Device Mapping is Invalid: {reason}")
 BAD_NETWORK = Error("server.bad_network", 400, "{reason}")
 NETWORK_CONFLICT = Error("server.network_conflict", 409, "{reason}")
+PORT_QUOTA = Error("server.port_quota", 403, "{reason}")
 BAD_SECURITY_GROUP = Error("server.bad_security_group", 400, "{reason}")
 BAD_USER_DATA = Error("server.bad_user_data", 400, "User data needs to be valid base 64.")
 BAD_GROUP = Error("server.bad_group", 400, "Instance group {group_id} could not be found.")
@@ -65,5 +66,7 @@ IMAGE_CORRUPT = Error(
     "The data of image {image_id} does not match its checksum on host {host}.",
     "The store or the way to the host is damaged; the image was not used.",
 )
-VOLUME_NOT_READY = Error("server.volume_not_ready", 500, "Volume {volume_id} did not become ready: it is {status}.")
+VOLUME_NOT_READY = Error(
+    "server.volume_not_ready", 500, "Volume {volume_id} did not become ready: it is {status}. {reason}"
+)
 HOST_LOST = Error("server.host_lost", 500, "The server is on no host.")

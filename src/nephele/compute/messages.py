@@ -7,12 +7,12 @@ for that one server.
 
 from msgspec import Struct
 
-from nephele.compute.model import BlockDevice, FlavorInfo, Nic
+from nephele.compute.model import BlockDevice, FlavorInfo
 from nephele.compute.virt.driver import DiskFormat, Guest, HostInventory, PowerState
 from nephele.kernel.bus import Method
 from nephele.kernel.clock import Instant
 from nephele.kernel.trace import Span
-from nephele.network.messages import BoundPort
+from nephele.network.messages import BoundPort, NicRequest
 from nephele.volume.messages import Connection
 
 
@@ -151,7 +151,7 @@ class ServerForHost(Struct, frozen=True, kw_only=True):
     image_id: str
     image_properties: dict[str, str]
     devices: tuple[BlockDevice, ...]
-    nics: tuple[Nic, ...]
+    nics: tuple[NicRequest, ...]
     security_groups: tuple[str, ...]
     config_drive: dict[str, bytes] | None
     spans: tuple[Span, ...] = ()
@@ -165,6 +165,12 @@ class HostReport(Struct, frozen=True, kw_only=True):
     host_ip: str
     inventory: HostInventory
     guests: tuple[Guest, ...]
+
+
+class HostOrders(Struct, frozen=True):
+    """What a host that reported is to do: remove guests of servers that are not (or no longer) placed on it."""
+
+    remove: tuple[str, ...] = ()
 
 
 class PowerReport(Struct, frozen=True, kw_only=True):
@@ -181,6 +187,22 @@ class Heartbeat(Struct, frozen=True):
     hosts: tuple[str, ...]
 
 
+class ListGuests(Struct, frozen=True):
+    """Asks which guests are there."""
+
+
+class Guests(Struct, frozen=True):
+    """The guests of a host, as its hypervisor sees them."""
+
+    guests: tuple[Guest, ...]
+
+
+class RemoveGuest(Struct, frozen=True):
+    """Remove a guest of which no server knows."""
+
+    server_id: str
+
+
 PREPARE = Method("compute_agent.prepare", Prepare, Prepared)
 PLUG = Method("compute_agent.plug", Plug, Plugged)
 CONNECT = Method("compute_agent.connect", Connect, Connected)
@@ -191,8 +213,10 @@ STOP = Method("compute_agent.stop", Stop, Done)
 DESTROY = Method("compute_agent.destroy", Destroy, Done)
 UNPLUG = Method("compute_agent.unplug", Unplug, Done)
 READ_CONSOLE = Method("compute_agent.read_console", ReadConsole, ConsoleOutput)
+LIST_GUESTS = Method("compute_agent.list_guests", ListGuests, Guests)
+REMOVE_GUEST = Method("compute_agent.remove_guest", RemoveGuest, type(None))
 
 ASK_SERVER = Method("conductor.ask_server", AskServer, ServerForHost)
-REPORT_HOST = Method("conductor.report_host", HostReport, type(None))
+REPORT_HOST = Method("conductor.report_host", HostReport, HostOrders)
 REPORT_POWER = Method("conductor.report_power", PowerReport, type(None))
 HEARTBEAT = Method("conductor.heartbeat", Heartbeat, type(None))

@@ -5,6 +5,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from nephele.kernel.clock import Instant
+from nephele.network.messages import NicRequest
 
 
 class Vm(StrEnum):
@@ -102,15 +103,6 @@ class Fault(Struct, frozen=True, kw_only=True):
     created_at: Instant
 
 
-class Nic(Struct, frozen=True, kw_only=True):
-    """One requested network interface."""
-
-    network_id: str = ""
-    port_id: str = ""
-    fixed_ip: str = ""
-    tag: str = ""
-
-
 class Server(Struct, frozen=True, kw_only=True):
     """A server, as its row holds it; the fields are the columns, in order.
 
@@ -151,7 +143,7 @@ class Server(Struct, frozen=True, kw_only=True):
     locked_by: str
     locked_reason: str | None
     fault: Fault | None
-    nics: tuple[Nic, ...]
+    nics: tuple[NicRequest, ...]
     security_groups: tuple[str, ...]
     group_id: str
     hints: dict[str, list[str]]

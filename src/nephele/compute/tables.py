@@ -2,8 +2,9 @@
 
 import sqlalchemy as sa
 
-from nephele.compute.model import Fault, FlavorInfo, ImageInfo, Nic
+from nephele.compute.model import Fault, FlavorInfo, ImageInfo
 from nephele.kernel.store import Json, metadata
+from nephele.network.messages import NicRequest
 
 servers = sa.Table(
     "servers",
@@ -41,7 +42,7 @@ servers = sa.Table(
     sa.Column("locked_by", sa.Text, nullable=False, default=""),
     sa.Column("locked_reason", sa.Text),
     sa.Column("fault", Json(Fault)),
-    sa.Column("nics", Json(tuple[Nic, ...]), nullable=False),
+    sa.Column("nics", Json(tuple[NicRequest, ...]), nullable=False),
     sa.Column("security_groups", Json(tuple[str, ...]), nullable=False),
     sa.Column("group_id", sa.Text, nullable=False, default=""),
     sa.Column("hints", Json(dict[str, list[str]]), nullable=False),

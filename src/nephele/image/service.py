@@ -40,6 +40,7 @@ from nephele.kernel.context import Context
 from nephele.kernel.ids import Ids
 from nephele.kernel.policy import Policy
 from nephele.kernel.store import Store
+from nephele.kernel.trace import Recorder
 from nephele.web.paging import MARKER_NOT_FOUND
 
 
@@ -96,8 +97,12 @@ class Images:
         """Answer compute agents; `verify` makes a caller of a token, or raises UNAUTHORIZED."""
 
         def answer(asked: AskImage) -> ImageAnswer:
-            caller = msgspec.structs.replace(verify(asked.token), request_id=asked.request_id)
-            return self._answer(self.show(caller, asked.image_id))
+            trace = Recorder()
+            with trace.span("glance", "validates the token; answers metadata and where the data is", 13) as span:
+                caller = msgspec.structs.replace(verify(asked.token), request_id=asked.request_id)
+                found = self._answer(self.show(caller, asked.image_id))
+                span.detail |= {"user": caller.user_name, "image": found.id, "bytes": found.size}
+            return msgspec.structs.replace(found, spans=trace.take())
 
         bus.serve(ASK_IMAGE, answer)
 

@@ -322,7 +322,7 @@ class _Drive:
     def _do(self, step: Step) -> None:
         self.work.step = step.name
         with self.work.trace.span("conductor", step.name) as span:
-            span.event = step.event
+            span.event, span.state = step.event, dict(self.work.state)
             step.do(self.parts, self.work)
             span.result = "Success"
 

@@ -64,5 +64,21 @@ class ReleasePorts(Struct, frozen=True, kw_only=True):
     server_id: str
 
 
+class AgentReport(Struct, frozen=True, kw_only=True):
+    """A host's network agent is there: `kind` is `sim`, or what it wires with; `address` where its tunnels end."""
+
+    host: str
+    kind: str
+    address: str = ""
+
+
+class AgentsAlive(Struct, frozen=True):
+    """Network agents that are alive."""
+
+    hosts: tuple[str, ...]
+
+
 ALLOCATE_PORTS = Method("network.allocate_ports", AllocatePorts, BoundPorts)
 RELEASE_PORTS = Method("network.release_ports", ReleasePorts, type(None))
+REPORT_AGENT = Method("network.report_agent", AgentReport, type(None))
+AGENTS_ALIVE = Method("network.agents_alive", AgentsAlive, type(None))

@@ -1,6 +1,7 @@
 """Agents, and what runs where: each host's agent plays roles, and DHCP services and routers are placed on them."""
 
 import uuid
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
@@ -58,9 +59,9 @@ def register_agent(
     work.rewire()
 
 
-def heartbeat(work: Work, host: str) -> None:
-    """The host's agent is alive."""
-    work.db.execute(sa.update(_agents).where(_agents.c.host == host).values(heartbeat_at=work.now))
+def heartbeat(work: Work, hosts: Sequence[str]) -> None:
+    """The agents of these hosts are alive."""
+    work.db.execute(sa.update(_agents).where(_agents.c.host.in_(hosts)).values(heartbeat_at=work.now))
 
 
 def _of_host(work: Work, host: str) -> list[Agent]:

@@ -292,3 +292,18 @@ def find_server(work: Work, address: str, network_id: str, router_id: str) -> tu
         found = found.where(_ports.c.network_id.in_(sa.select(legs.c.network_id).where(legs.c.device_id == router_id)))
     row = work.db.execute(found).first()
     return (row[0], row[1]) if row else None
+
+
+def server_ports(work: Work) -> list[tuple[str, str]]:
+    """(port, server) of every port that belongs to a server."""
+    found = sa.select(_ports.c.id, _ports.c.device_id).where(_ports.c.device_owner.like(COMPUTE + "%"))
+    return [(row[0], row[1]) for row in work.db.execute(found.order_by(_ports.c.id))]
+
+
+def servers_with_address(pattern: str) -> sa.Select[tuple[str]]:
+    """The ids of servers that have a fixed address matching a regular expression, as a subquery."""
+    return (
+        sa.select(_ports.c.device_id)
+        .join(_addresses, _addresses.c.port_id == _ports.c.id)
+        .where(_addresses.c.ip_address.regexp_match(pattern))
+    )

@@ -1,7 +1,9 @@
 """The network service: what other domains may ask of it, in the name of a caller."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal
+
+import sqlalchemy as sa
 
 from nephele.kernel.bus import Bus
 from nephele.kernel.clock import Clock
@@ -9,18 +11,25 @@ from nephele.kernel.context import Context
 from nephele.kernel.ids import Ids
 from nephele.kernel.policy import Policy
 from nephele.kernel.store import Store
-from nephele.network import placing, servers
+from nephele.kernel.trace import Recorder
+from nephele.network import placing, servers, tables
 from nephele.network.messages import (
+    AGENTS_ALIVE,
     ALLOCATE_PORTS,
     RELEASE_PORTS,
+    REPORT_AGENT,
     AllocatePorts,
     BoundPorts,
     NicRequest,
     ReleasePorts,
 )
+from nephele.network.model import Subnet
+from nephele.network.networks import NETWORKS
 from nephele.network.policy import RULES
+from nephele.network.ports import remove_ports
 from nephele.network.security_groups import resolve_groups
 from nephele.network.servers import ServerPort
+from nephele.network.subnets import SUBNETS
 from nephele.network.wiring import ASK_WIRING, WIRING_APPLIED, AskWiring, HostWiring, WiringApplied
 from nephele.network.work import Core, Settings
 
@@ -61,8 +70,15 @@ class Networks:
         """Answer the agents: `verify` turns the token in a message into its caller."""
 
         def allocate(ask: AllocatePorts) -> BoundPorts:
-            with self.core.writing(verify(ask.token)) as work:
-                return BoundPorts(servers.allocate_ports(work, ask))
+            trace = Recorder()
+            with trace.span("neutron", "validates the token, allocates and binds the ports", 15) as span:
+                caller = verify(ask.token)
+                with self.core.writing(caller) as work:
+                    ports = servers.allocate_ports(work, ask)
+                span.detail["user"] = caller.user_name
+                span.detail["macs"] = [port.mac for port in ports]
+                span.detail["addresses"] = [fixed.ip_address for port in ports for fixed in port.fixed_ips]
+            return BoundPorts(ports, trace.take())
 
         def release(ask: ReleasePorts) -> None:
             with self.core.writing(verify(ask.token)) as work:
@@ -70,6 +86,8 @@ class Networks:
 
         bus.serve(ALLOCATE_PORTS, allocate)
         bus.serve(RELEASE_PORTS, release)
+        bus.serve(REPORT_AGENT, lambda report: self.register_agent(report.host, report.kind, address=report.address))
+        bus.serve(AGENTS_ALIVE, lambda alive: self.heartbeat(alive.hosts))
         bus.serve(ASK_WIRING, self.wiring)
         bus.serve(WIRING_APPLIED, self.applied)
 
@@ -106,6 +124,30 @@ class Networks:
         with self.core.writing(SERVICE) as work:
             servers.release_ports(work, server_id)
 
+    def subnets(self, ids: Collection[str]) -> dict[str, Subnet]:
+        """Subnets by id."""
+        with self.core.reading(SERVICE) as work:
+            return {subnet.id: subnet for subnet in SUBNETS.where(work, tables.subnets.c.id.in_(ids))}
+
+    def mtus(self, ids: Collection[str]) -> dict[str, int]:
+        """The MTUs of networks, by network id."""
+        with self.core.reading(SERVICE) as work:
+            return {network.id: network.mtu for network in NETWORKS.where(work, tables.networks.c.id.in_(ids))}
+
+    def server_ports(self) -> list[tuple[str, str]]:
+        """(port, server) of every port that belongs to a server."""
+        with self.core.reading(SERVICE) as work:
+            return servers.server_ports(work)
+
+    def servers_with_address(self, pattern: str) -> sa.Select[tuple[str]]:
+        """The ids of servers that have a fixed address matching a regular expression, as a subquery."""
+        return servers.servers_with_address(pattern)
+
+    def remove_port(self, port_id: str) -> None:
+        """Remove a port that no server owns any more.  Nothing there: nothing done."""
+        with self.core.writing(SERVICE) as work:
+            remove_ports(work, [port_id])
+
     # Hosts.
 
     def register_agent(
@@ -120,10 +162,10 @@ class Networks:
         with self.core.writing(SERVICE) as work:
             placing.register_agent(work, host, kind, settings or {}, roles, address)
 
-    def heartbeat(self, host: str) -> None:
-        """A host's agent is alive."""
+    def heartbeat(self, hosts: Sequence[str]) -> None:
+        """The agents of these hosts are alive."""
         with self.core.writing(SERVICE) as work:
-            placing.heartbeat(work, host)
+            placing.heartbeat(work, hosts)
 
     def wiring(self, ask: AskWiring) -> HostWiring:
         """What should be on a host."""

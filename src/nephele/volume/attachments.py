@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 import msgspec
+import sqlalchemy as sa
 
 from nephele.kernel.context import Context
 from nephele.kernel.errors import BAD_REQUEST
@@ -46,6 +47,13 @@ class Attachments:
             return rows.list_attachments(
                 db, lambda query: query.where(c.server_id.in_(server_ids)).order_by(c.created_at, c.id)
             )
+
+    def to_servers(self) -> list[tuple[str, str, str]]:
+        """(attachment, volume, server) of all that are of a server."""
+        c = attachments.c
+        query = sa.select(c.id, c.volume_id, c.server_id).where(c.server_id.is_not(None)).order_by(c.id)
+        with self._parts.store.read() as db:
+            return [(row.id, row.volume_id, row.server_id) for row in db.execute(query)]
 
     # -- promised ----------------------------------------------------------------------------------------------
 

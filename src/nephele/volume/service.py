@@ -307,6 +307,10 @@ class Volumes:
         """Give a volume back once no guest has it; answers its id.  Nothing there: nothing done, empty id."""
         return self.attachments.remove(ctx, attachment_id)
 
+    def server_attachments(self) -> list[tuple[str, str, str]]:
+        """Every attachment to a server: (attachment, volume, server)."""
+        return self.attachments.to_servers()
+
     def attachments_of(self, server_ids: Collection[str]) -> list[Attachment]:
         """The attachments of some servers, oldest first."""
         return self.attachments.of_servers(server_ids)

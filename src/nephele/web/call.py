@@ -56,7 +56,19 @@ class Call:
     its end; `body` has the type that the route names; `version` is (0, 0) for services without microversions.
     """
 
-    __slots__ = ("api", "base_url", "body", "context", "path", "query", "request", "version")
+    __slots__ = (
+        "api",
+        "base_url",
+        "body",
+        "context",
+        "path",
+        "query",
+        "read_us",
+        "received_at",
+        "request",
+        "verify_us",
+        "version",
+    )
 
     def __init__(
         self,
@@ -75,6 +87,10 @@ class Call:
         self.base_url = base_url
         self.query = Query(request.query_string)
         self.body: Any = None
+        self.received_at = 0
+        """The instant when the request came; what follows are microseconds."""
+        self.verify_us = 0
+        self.read_us = 0
 
     def header(self, name: str) -> str:
         """A request header, empty where it was not sent."""

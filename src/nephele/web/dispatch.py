@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from functools import partial
@@ -52,10 +53,14 @@ class Endpoint:
         request_id = edge.ids.request()
         version = (0, 0)
         try:
+            received_at = time.time_ns() // 1000
             version = edge.negotiate(api, request)
+            negotiated = elapsed()
             caller = self._caller(method, request, request_id, path)
             call = Call(api, request, caller, path, version, edge.base_url(request) + api.prefix)
+            call.received_at, call.verify_us = received_at, int((elapsed() - negotiated) * 1000)
             route, raw = await self._choose(method, version, call)
+            call.read_us = int(elapsed() * 1000) - call.verify_us
             if route.rule not in (PUBLIC, ""):
                 api.policy.enforce(route.rule, call.context)
             if route.body is not None:

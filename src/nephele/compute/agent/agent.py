@@ -5,6 +5,7 @@ command: the conductor for the server (steps 9 to 11 of a launch), Glance for th
 Neutron for the ports (14, 15) and Cinder for the volumes (16); then the hypervisor builds the guest (17).
 """
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Protocol, TypeVar
@@ -18,11 +19,12 @@ from nephele.kernel.bus import Bus, Method
 from nephele.kernel.clock import Clock
 from nephele.kernel.locks import KeyedLocks
 from nephele.kernel.trace import Recorder
-from nephele.network.messages import ALLOCATE_PORTS, RELEASE_PORTS, AllocatePorts, NicRequest, ReleasePorts
-from nephele.volume.messages import CONNECT_VOLUME, ConnectVolume
+from nephele.network.messages import ALLOCATE_PORTS, RELEASE_PORTS, AllocatePorts, ReleasePorts
+from nephele.volume.messages import COMPLETE_ATTACHMENT, CONNECT_VOLUME, CompleteAttachment, ConnectVolume
 
 Order = TypeVar("Order", bound=m.Command)
 Answer = TypeVar("Answer", bound=m.Done)
+log = logging.getLogger(__name__)
 SOFT_REBOOT_TIMEOUT = 60
 """Seconds that a guest has to restart by itself before it is restarted by force."""
 
@@ -77,9 +79,11 @@ class ComputeAgent:
         self._serve(m.DESTROY, self.destroy, pool)
         self._serve(m.UNPLUG, self.unplug, pool)
         self._serve(m.READ_CONSOLE, self.read_console, pool)
+        self.bus.serve(m.LIST_GUESTS, self.list_guests, at=self.host, pool=pool)
+        self.bus.serve(m.REMOVE_GUEST, self.remove_guest, at=self.host, pool=pool)
 
     def report(self) -> None:
-        """Tell the conductor what this host has and which guests it runs."""
+        """Tell the conductor what this host has and which guests it runs; remove those that should not be here."""
         inventory = self.driver.inventory()
         self._virt_type = inventory.virt_type
         report = m.HostReport(
@@ -89,7 +93,9 @@ class ComputeAgent:
             inventory=inventory,
             guests=tuple(self.driver.guests()),
         )
-        self.bus.call(m.REPORT_HOST, report)
+        for server_id in self.bus.call(m.REPORT_HOST, report).remove:
+            log.warning("guest of server %s is not placed on %s: it is removed", server_id, self.host)
+            self.driver.destroy(server_id)
 
     # -- the steps of a launch ---------------------------------------------------------------------------------
 
@@ -119,10 +125,7 @@ class ComputeAgent:
                 host=self.host,
                 availability_zone=server.availability_zone,
                 hostname=server.hostname,
-                nics=tuple(
-                    NicRequest(network_id=nic.network_id, port_id=nic.port_id, fixed_ip=nic.fixed_ip, tag=nic.tag)
-                    for nic in server.nics
-                ),
+                nics=server.nics,
                 security_groups=server.security_groups,
             )
             answer = self.bus.call(ALLOCATE_PORTS, ask)
@@ -160,8 +163,17 @@ class ComputeAgent:
         with trace.span("hypervisor", "builds the guest and starts it", 17) as span:
             spec = self._spec(order)
             self.driver.spawn(spec)
+            self._complete_attachments(order)
             span.detail |= {"domain": spec.domain_name, "hypervisor": self._virt_type}
         return self._done(order, trace)
+
+    def _complete_attachments(self, order: m.Spawn) -> None:
+        """The guest has its volumes: they are in use."""
+        for volume in order.volumes:
+            done = CompleteAttachment(
+                token=order.token, request_id=order.request_id, attachment_id=volume.device.attachment_id
+            )
+            self.bus.call(COMPLETE_ATTACHMENT, done)
 
     # -- the rest of a guest's life ----------------------------------------------------------------------------
 
@@ -199,6 +211,15 @@ class ComputeAgent:
         if order.lines:
             output = b"\n".join(output.rstrip(b"\n").split(b"\n")[-order.lines :]) + b"\n"
         return m.ConsoleOutput(output=output)
+
+    def list_guests(self, _ask: m.ListGuests) -> m.Guests:
+        """The guests that the hypervisor knows."""
+        return m.Guests(tuple(self.driver.guests()))
+
+    def remove_guest(self, ask: m.RemoveGuest) -> None:
+        """Remove a guest that no server owns."""
+        with self._locks.holding(ask.server_id):
+            self.driver.destroy(ask.server_id)
 
     # -- within ------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from nephele.kernel.errors import Error
 
 NO_VALID_HOST = Error(
     "scheduler.no_valid_host",
-    409,
+    500,
     "{summary}",
     "`nephele explain SERVER` shows every check of every host.",
     "NoValidHost",

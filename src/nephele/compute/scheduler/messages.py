@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from nephele.compute.scheduler.decision import Decision
 from nephele.kernel.bus import Method
+from nephele.kernel.trace import Span
 
 
 class FlavorWanted(Struct, frozen=True, kw_only=True):
@@ -92,6 +93,7 @@ class Selection(Struct, frozen=True, kw_only=True):
         alternates: the next best hosts.
         lost_races: hosts that fitted until somebody else's claim came first.
         decision: everything, where it was asked to explain.
+        spans: what the scheduler did.
     """
 
     host: str
@@ -106,6 +108,7 @@ class Selection(Struct, frozen=True, kw_only=True):
     alternates: tuple[str, ...] = ()
     lost_races: tuple[str, ...] = ()
     decision: Decision | None = None
+    spans: tuple[Span, ...] = ()
 
 
 SELECT_HOST = Method("scheduler.select_host", SelectHost, Selection)

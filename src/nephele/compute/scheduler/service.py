@@ -2,6 +2,7 @@
 
 import logging
 
+import msgspec
 from msgspec.structs import replace
 
 from nephele.compute.scheduler.decision import Decision, HostVerdict
@@ -14,6 +15,7 @@ from nephele.compute.scheduler.select import select_hosts
 from nephele.kernel.bus import Bus
 from nephele.kernel.errors import Refused
 from nephele.kernel.store import Store
+from nephele.kernel.trace import Recorder
 from nephele.placement.service import Placement
 
 log = logging.getLogger(__name__)
@@ -42,7 +44,22 @@ class Scheduler:
 
     def serve(self, bus: Bus) -> None:
         """Take requests from the bus."""
-        bus.serve(SELECT_HOST, self.select_host)
+        bus.serve(SELECT_HOST, self._answer_bus)
+
+    def _answer_bus(self, asked: SelectHost) -> Selection:
+        """Steps 6 and 7 of a launch, recorded."""
+        trace = Recorder()
+        with trace.span("nova-scheduler", "picks the request up", 6) as span:
+            span.detail["server"] = asked.server_id
+        with trace.span("nova-scheduler", "filters, weighs, claims; the instance gets its host", 7) as span:
+            chosen = self.select_host(asked)
+            span.detail |= {
+                "host": chosen.host,
+                "fitting": f"{chosen.fitting} of {chosen.hosts}",
+                "weights": [f"{name} {value:.2f}" for name, value in chosen.weights.items()],
+                "claimed": [f"{name} {amount}" for name, amount in chosen.resources.items()],
+            }
+        return msgspec.structs.replace(chosen, spans=trace.take())
 
     def select_host(self, asked: SelectHost) -> Selection:
         """Choose a host, claim there, and say why it was chosen.

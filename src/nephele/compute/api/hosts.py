@@ -1,0 +1,243 @@
+"""`/os-services`, `/os-hypervisors`, `/os-availability-zone`."""
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from nephele.compute.hosts import COMPUTE
+from nephele.compute.model import Hypervisor, Service
+from nephele.kernel.clock import iso_micros
+from nephele.kernel.errors import BAD_REQUEST, Error
+from nephele.web.call import Call
+from nephele.web.paging import MARKER_NOT_FOUND, next_href
+
+if TYPE_CHECKING:
+    from nephele.compute.service import Compute
+
+HYPERVISOR_NOT_FOUND = Error("hypervisor.not_found", 404, "Hypervisor with ID '{hypervisor_id}' could not be found.")
+
+
+class ServiceChange(Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be changed of a service."""
+
+    status: str | None = None
+    disabled_reason: str | None = None
+    forced_down: bool | None = None
+
+
+class OldServiceChange(Struct, frozen=True, forbid_unknown_fields=True):
+    """The same, before 2.53, by host and binary."""
+
+    host: str
+    binary: str
+    disabled_reason: str | None = None
+    forced_down: bool | None = None
+
+
+# -- services ----------------------------------------------------------------------------------------------------
+
+
+def services(compute: "Compute", call: Call) -> dict[str, Any]:
+    """The parts of the compute service, where they run and whether they are up."""
+    zones = compute.hosts.zones()
+    found = compute.hosts.services(host=call.query.get("host"), binary=call.query.get("binary"))
+    return {"services": [_service(compute, call, service, zones, place) for place, service in enumerate(found, 1)]}
+
+
+def _service(compute: "Compute", call: Call, service: Service, zones: dict[str, str], place: int) -> dict[str, Any]:
+    seen = compute.hosts.last_seen(service)
+    body: dict[str, Any] = {
+        "id": service.id if call.version >= (2, 53) else place,
+        "binary": service.binary,
+        "host": service.host,
+        "zone": zones.get(service.host, service.zone) if service.binary == COMPUTE else service.zone,
+        "status": "disabled" if service.disabled else "enabled",
+        "state": "up" if compute.hosts.is_up(service) else "down",
+        "updated_at": iso_micros(seen),
+        "disabled_reason": service.disabled_reason,
+    }
+    if call.version >= (2, 11):
+        body["forced_down"] = service.forced_down
+    return body
+
+
+def update_service(compute: "Compute", call: Call) -> dict[str, Any]:
+    """Enable, disable, force down: by id, from 2.53 on."""
+    change: ServiceChange = call.body
+    values: dict[str, Any] = {}
+    if change.status is not None:
+        if change.status not in ("enabled", "disabled"):
+            raise BAD_REQUEST(reason=f"Invalid status {change.status!r}. Accepted: enabled, disabled.")
+        values |= {"disabled": change.status == "disabled", "disabled_reason": change.disabled_reason}
+    elif change.disabled_reason is not None:
+        raise BAD_REQUEST(reason="Specifying disabled_reason requires that status is disabled.")
+    if change.forced_down is not None:
+        values["forced_down"] = change.forced_down
+    if not values:
+        raise BAD_REQUEST(reason="No updates were requested. Fields 'status' or 'forced_down' should be specified.")
+    return {"service": _changed(compute, call, call.path["service_id"], values)}
+
+
+def update_service_by_name(compute: "Compute", call: Call) -> dict[str, Any]:
+    """The same before 2.53: the last word of the path says what."""
+    change: OldServiceChange = call.body
+    found = compute.hosts.services(host=change.host, binary=change.binary)
+    if not found:
+        from nephele.compute.hosts import HOST_NOT_FOUND
+
+        raise HOST_NOT_FOUND(host=change.host)
+    what = call.path["service_id"]
+    values: dict[str, Any]
+    if what == "enable":
+        values = {"disabled": False, "disabled_reason": None}
+    elif what == "disable":
+        values = {"disabled": True, "disabled_reason": None}
+    elif what == "disable-log-reason" and change.disabled_reason:
+        values = {"disabled": True, "disabled_reason": change.disabled_reason}
+    elif what == "force-down" and change.forced_down is not None and call.version >= (2, 11):
+        values = {"forced_down": change.forced_down}
+    else:
+        raise BAD_REQUEST(reason=f"Unknown action {what!r}, or its fields are missing.")
+    body = _changed(compute, call, found[0].id, values)
+    names = ("binary", "host", *values) if what != "force-down" else ("binary", "host", "forced_down")
+    return {"service": {name: body.get(name) for name in names if name != "disabled"} | _status_of(body, what)}
+
+
+def _status_of(body: dict[str, Any], what: str) -> dict[str, Any]:
+    return {} if what == "force-down" else {"status": body["status"]}
+
+
+def _changed(compute: "Compute", call: Call, service_id: str, values: dict[str, Any]) -> dict[str, Any]:
+    service = compute.hosts.update_service(service_id, **values)
+    return _service(compute, call, service, compute.hosts.zones(), 0)
+
+
+# -- hypervisors -------------------------------------------------------------------------------------------------
+
+
+def hypervisors(compute: "Compute", call: Call) -> dict[str, Any]:
+    """Hypervisors in brief."""
+    return _hypervisors(compute, call, "/v2.1/os-hypervisors", detailed=False)
+
+
+def hypervisors_detail(compute: "Compute", call: Call) -> dict[str, Any]:
+    """Hypervisors in full."""
+    return _hypervisors(compute, call, "/v2.1/os-hypervisors/detail", detailed=True)
+
+
+def _hypervisors(compute: "Compute", call: Call, path: str, *, detailed: bool) -> dict[str, Any]:
+    found = compute.hosts.hypervisors()
+    if call.version >= (2, 53) and (pattern := call.query.get("hypervisor_hostname_pattern")):
+        found = [one for one in found if pattern in one.hostname]
+        if not found:
+            raise HYPERVISOR_NOT_FOUND(hypervisor_id=pattern)
+    if marker := call.query.get("marker"):
+        places = [place for place, one in enumerate(found) if _id(one, call) in (marker, _number(marker))]
+        if not places:
+            raise MARKER_NOT_FOUND(marker=marker)
+        found = found[places[0] + 1 :]
+    limit = int(call.query.get("limit") or 1000)
+    shown = found[:limit]
+    answer: dict[str, Any] = {"hypervisors": [_hypervisor(compute, call, one, detailed=detailed) for one in shown]}
+    if len(found) > len(shown) and shown and call.version >= (2, 33):
+        answer["hypervisors_links"] = [{"rel": "next", "href": next_href(call, path, str(_id(shown[-1], call)))}]
+    return answer
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() else -1
+
+
+def _id(hypervisor: Hypervisor, call: Call) -> str | int:
+    return hypervisor.id if call.version >= (2, 53) else hypervisor.number
+
+
+def hypervisor(compute: "Compute", call: Call) -> dict[str, Any]:
+    """One hypervisor."""
+    wanted = call.path["hypervisor_id"]
+    for one in compute.hosts.hypervisors():
+        if str(_id(one, call)) == wanted:
+            return {"hypervisor": _hypervisor(compute, call, one, detailed=True)}
+    raise HYPERVISOR_NOT_FOUND(hypervisor_id=wanted)
+
+
+def _hypervisor(compute: "Compute", call: Call, one: Hypervisor, *, detailed: bool) -> dict[str, Any]:
+    service = compute.hosts.services(host=one.host, binary=COMPUTE)[0]
+    body: dict[str, Any] = {
+        "id": _id(one, call),
+        "hypervisor_hostname": one.hostname,
+        "state": "up" if compute.hosts.is_up(service) else "down",
+        "status": "disabled" if service.disabled else "enabled",
+    }
+    if detailed:
+        body |= {
+            "hypervisor_type": one.kind,
+            "hypervisor_version": one.version,
+            "host_ip": one.host_ip,
+            "service": {
+                "id": service.id if call.version >= (2, 53) else one.number,
+                "host": one.host,
+                "disabled_reason": service.disabled_reason,
+            },
+        }
+        body |= {"uptime": None} if call.version >= (2, 88) else _counters(compute, call, one)
+    if call.version >= (2, 53) and (call.query.flag("with_servers") or (detailed and call.version >= (2, 75))):
+        body["servers"] = _servers(compute, one)
+    return body
+
+
+def _counters(compute: "Compute", call: Call, one: Hypervisor) -> dict[str, Any]:
+    """The capacity figures that bodies had before 2.88, from what Placement holds."""
+    rooms = compute.placement.rooms(one.id)
+    used = {name: room.used for name, room in rooms.items()}
+    memory, disk = used.get("MEMORY_MB", 0), used.get("DISK_GB", 0)
+    cpu = dict(one.cpu_info)
+    return {
+        "vcpus": one.vcpus,
+        "vcpus_used": used.get("VCPU", 0),
+        "memory_mb": one.memory_mb,
+        "memory_mb_used": memory,
+        "free_ram_mb": one.memory_mb - memory,
+        "local_gb": one.disk_gb,
+        "local_gb_used": disk,
+        "free_disk_gb": one.disk_gb - disk,
+        "disk_available_least": one.disk_gb - disk,
+        "running_vms": len(compute.servers_on(one.host)),
+        "current_workload": compute.workload(one.host),
+        "cpu_info": cpu if call.version >= (2, 28) else msgspec.json.encode(cpu).decode(),
+    }
+
+
+def _servers(compute: "Compute", one: Hypervisor) -> list[dict[str, str]]:
+    return [{"name": server.domain_name, "uuid": server.id} for server in compute.servers_on(one.host)]
+
+
+# -- zones -------------------------------------------------------------------------------------------------------
+
+
+def zones(compute: "Compute", _call: Call) -> dict[str, Any]:
+    """Availability zones and whether hosts of theirs are up."""
+    return {
+        "availabilityZoneInfo": [_zone(name, up, None) for name, up, _ in compute.hosts.zone_states(internal=False)]
+    }
+
+
+def zones_detail(compute: "Compute", _call: Call) -> dict[str, Any]:
+    """The same with hosts and services, for administrators."""
+    return {
+        "availabilityZoneInfo": [_zone(name, up, hosts) for name, up, hosts in compute.hosts.zone_states(internal=True)]
+    }
+
+
+def _zone(name: str, up: bool, hosts: dict[str, list[tuple[str, bool, bool, int]]] | None) -> dict[str, Any]:
+    shown = None
+    if hosts is not None:
+        shown = {
+            host: {
+                binary: {"active": enabled, "available": alive, "updated_at": iso_micros(seen)}
+                for binary, enabled, alive, seen in found
+            }
+            for host, found in hosts.items()
+        }
+    return {"zoneName": name, "zoneState": {"available": up}, "hosts": shown}

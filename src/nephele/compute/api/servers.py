@@ -1,0 +1,162 @@
+"""`/servers`: launch, list, show, change, delete."""
+
+import secrets
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from nephele.compute.api import server_views as views
+from nephele.compute.api.server_bodies import CreateServerBody, Hostname, Name, check_fields, new_server, truth
+from nephele.compute.api.server_filters import conditions
+from nephele.compute.api.server_views import Around
+from nephele.compute.model import Server
+from nephele.compute.servers import SORTABLE
+from nephele.kernel.trace import Span
+from nephele.web.call import Call
+from nephele.web.paging import next_href, read_page
+from nephele.web.routing import Reply
+
+if TYPE_CHECKING:
+    from nephele.compute.service import Compute
+
+SORT_KEYS = frozenset(SORTABLE)
+NEWEST_FIRST = (("created_at", True), ("id", True))
+SEES_HOSTS = "os_compute_api:os-extended-server-attributes"
+SEES_STATUS = "os_compute_api:servers:show:host_status"
+
+
+class ChangedServer(Struct, frozen=True, forbid_unknown_fields=True):
+    """`server` of a `PUT /servers/{id}`."""
+
+    name: Name | UnsetType = UNSET
+    accessIPv4: str | UnsetType = UNSET  # noqa: N815
+    accessIPv6: str | UnsetType = UNSET  # noqa: N815
+    disk_config: str | UnsetType = field(default=UNSET, name="OS-DCF:diskConfig")
+    description: Annotated[str, Meta(max_length=255)] | UnsetType | None = UNSET
+    hostname: Hostname | UnsetType = UNSET
+
+
+COLUMNS = {
+    "name": "name",
+    "accessIPv4": "access_ip_v4",
+    "accessIPv6": "access_ip_v6",
+    "disk_config": "disk_config",
+    "description": "description",
+    "hostname": "hostname",
+}
+
+
+def create(compute: "Compute", call: Call) -> Reply:
+    """Accept a launch; the servers build on after the answer."""
+    body: CreateServerBody = call.body
+    if body.server.host is not UNSET or body.server.hypervisor_hostname is not UNSET:
+        call.enforce("compute:servers:create:requested_destination")
+    servers = compute.launching.launch(call.context, new_server(body, call.version), _spans(call))
+    if truth(body.server.return_reservation_id):
+        return Reply({"reservation_id": servers[0].reservation_id}, 202)
+    first = servers[0]
+    groups = [{"name": group.name} for group in body.server.security_groups] or [{"name": "default"}]
+    answer = {
+        "id": first.id,
+        "links": views.links(call, first.id),
+        "OS-DCF:diskConfig": first.disk_config,
+        "security_groups": groups,
+        "adminPass": body.server.adminPass or secrets.token_urlsafe(9),
+    }
+    return Reply({"server": answer}, 202, {"Location": f"{call.base_url}/v2.1/servers/{first.id}"})
+
+
+def _spans(call: Call) -> tuple[Span, ...]:
+    """Steps 1 to 3 of the launch, which are over by now."""
+    caller = call.context
+    issued = Span(
+        part="keystone",
+        title="authenticates the user and issues a token with the catalog",
+        step=1,
+        started_at=caller.token_issued_at,
+        duration_us=int(caller.token_issue_ms * 1000),
+        result="Success",
+        detail={"user": caller.user_name, "project": caller.project_name, "methods": list(caller.auth_methods)},
+    )
+    received = Span(
+        part="nova-api",
+        title="receives the launch request with the token",
+        step=2,
+        started_at=call.received_at,
+        duration_us=call.read_us,
+        result="Success",
+        detail={"request": caller.request_id, "microversion": f"{call.version[0]}.{call.version[1]}"},
+    )
+    validated = Span(
+        part="keystone",
+        title="validates the token; policy decides",
+        step=3,
+        started_at=call.received_at,
+        duration_us=call.verify_us,
+        result="Success",
+        detail={"roles": sorted(caller.roles), "rule": "os_compute_api:servers:create"},
+    )
+    return issued, received, validated
+
+
+def index(compute: "Compute", call: Call) -> dict[str, Any]:
+    """The servers in brief."""
+    servers = _page(compute, call)
+    return _with_links(call, "/v2.1/servers", servers, [views.brief(call, server) for server in servers])
+
+
+def detail(compute: "Compute", call: Call) -> dict[str, Any]:
+    """The servers in full."""
+    servers = _page(compute, call)
+    around = look_around(compute, call, servers)
+    bodies = [views.detail(call, server, around, single=False) for server in servers]
+    return _with_links(call, "/v2.1/servers/detail", servers, bodies)
+
+
+def _page(compute: "Compute", call: Call) -> list[Server]:
+    page = read_page(call.query, SORT_KEYS, NEWEST_FIRST)
+    wanted = conditions(call)
+    if call.query.get("ip") or call.query.get("ip6"):
+        wanted.append(compute.with_address(call.query.get("ip"), call.query.get("ip6")))
+    return compute.servers.list_page(wanted, page)
+
+
+def _with_links(call: Call, path: str, servers: list[Server], bodies: list[dict[str, Any]]) -> dict[str, Any]:
+    answer: dict[str, Any] = {"servers": bodies}
+    limit = call.query.get("limit")
+    if servers and (len(servers) >= 1000 or (limit.isdigit() and len(servers) == int(limit))):
+        answer["servers_links"] = [{"rel": "next", "href": next_href(call, path, servers[-1].id)}]
+    return answer
+
+
+def look_around(compute: "Compute", call: Call, servers: list[Server]) -> Around:
+    """What the bodies of these servers show besides their own rows, in a fixed number of queries."""
+    ids = [server.id for server in servers]
+    shows_status = call.version >= (2, 16) and call.may(SEES_STATUS)
+    return Around(
+        ports=compute.networks.ports_of_servers(ids),
+        devices=compute.servers.devices(ids),
+        extended=call.may(SEES_HOSTS),
+        host_status=compute.host_status() if shows_status else {},
+        host_status_shown=shows_status,
+    )
+
+
+def show(compute: "Compute", call: Call) -> dict[str, Any]:
+    """One server."""
+    server = compute.servers.show(call.context, call.path["server_id"])
+    return {"server": views.detail(call, server, look_around(compute, call, [server]), single=True)}
+
+
+def update(compute: "Compute", call: Call) -> dict[str, Any]:
+    """Change a name, a description, an address."""
+    change: ChangedServer = call.body.server
+    check_fields(change, call.version, {"description": (2, 19), "hostname": (2, 90)})
+    values = {column: value for name, column in COLUMNS.items() if (value := getattr(change, name)) is not UNSET}
+    server = compute.servers.update(call.context, call.path["server_id"], **values)
+    return {"server": views.detail(call, server, look_around(compute, call, [server]), single=True)}
+
+
+def delete(compute: "Compute", call: Call) -> None:
+    """Delete it, whatever it does at the moment."""
+    compute.servers.delete(call.context, call.path["server_id"])

@@ -1,0 +1,224 @@
+"""nova-conductor: the only part of Nova that hosts talk to, and the one that drives operations on servers."""
+
+from typing import Any, Protocol, TypeVar
+
+import sqlalchemy as sa
+
+from nephele.compute import messages as m
+from nephele.compute.errors import HOST_LOST, NOT_YOUR_SERVER
+from nephele.compute.guest_data import GuestData
+from nephele.compute.hosts import Hosts
+from nephele.compute.model import BlockDevice, Server
+from nephele.compute.placing import Placing, host_request
+from nephele.compute.rows import block_device, server_row
+from nephele.compute.scheduler.messages import SELECT_HOST, GroupMembership, Selection
+from nephele.compute.states import States
+from nephele.compute.tables import block_devices, servers
+from nephele.kernel.bus import Bus, Method
+from nephele.kernel.clock import Clock, Instant
+from nephele.kernel.context import Context
+from nephele.kernel.operations import Work
+from nephele.kernel.store import Store
+from nephele.kernel.trace import Recorder
+from nephele.network.service import Networks
+from nephele.placement.service import Placement
+from nephele.volume.service import Volumes
+
+Order = TypeVar("Order", bound=m.Command)
+Answer = TypeVar("Answer", bound=m.Done)
+
+
+class Tokens(Protocol):
+    """What the conductor asks of Keystone."""
+
+    def verify(self, token: str, *, delegated: bool = False) -> Context:
+        """Who the token stands for."""
+        ...
+
+    def delegate(self, context: Context, server_id: str, until: Instant) -> str:
+        """A token of the same user, good for the work on one server only."""
+        ...
+
+
+class Conductor:
+    """What the steps of operations work with.
+
+    Args:
+        store: the database.
+        bus: the way to hosts and the scheduler.
+        clock: time.
+        tokens: Keystone.
+        networks: Neutron.
+        volumes: Cinder.
+        placement: Placement.
+        hosts: services and hypervisors.
+        placing: which servers are on which host.
+        guests: what guests can learn of themselves.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        clock: Clock,
+        tokens: Tokens,
+        networks: Networks,
+        volumes: Volumes,
+        placement: Placement,
+        hosts: Hosts,
+        placing: Placing,
+        guests: GuestData,
+    ) -> None:
+        self.store, self.bus, self.clock, self.tokens = store, bus, clock, tokens
+        self.networks, self.volumes, self.placement = networks, volumes, placement
+        self.hosts, self.placing, self.guests = hosts, placing, guests
+        self.states = States(clock)
+
+    def serve(self) -> None:
+        """Answer hosts."""
+        self.bus.serve(m.ASK_SERVER, self._answer)
+        self.bus.serve(m.REPORT_HOST, self._host_reported)
+        self.bus.serve(m.REPORT_POWER, self._power_reported)
+        self.bus.serve(m.HEARTBEAT, self.hosts.beat)
+
+    # -- what hosts ask ----------------------------------------------------------------------------------------
+
+    def _answer(self, ask: m.AskServer) -> m.ServerForHost:
+        """Steps 9 to 11: a host asks what to build; it learns of servers placed on it, and no others."""
+        trace = Recorder()
+        with trace.span("nova-conductor", "reads the instance from the database", 10) as span:
+            caller = self.tokens.verify(ask.token, delegated=True)
+            server = self.server(ask.server_id)
+            if server.host != ask.host or caller.server_id not in ("", server.id):
+                raise NOT_YOUR_SERVER(host=ask.host, server_id=ask.server_id)
+            devices = tuple(self.devices(server.id))
+            span.detail |= {"server": server.id, "flavor": server.flavor.name, "disks": len(devices)}
+        return m.ServerForHost(
+            id=server.id,
+            domain_name=server.domain_name,
+            name=server.name,
+            hostname=server.hostname,
+            project_id=server.project_id,
+            user_id=server.user_id,
+            availability_zone=server.availability_zone,
+            flavor=server.flavor,
+            image_id=server.image_id,
+            image_properties=server.image.properties,
+            devices=devices,
+            nics=server.nics,
+            security_groups=server.security_groups,
+            config_drive=self.guests.files(server) if server.config_drive else None,
+            spans=trace.take(),
+        )
+
+    def _host_reported(self, report: m.HostReport) -> m.HostOrders:
+        """A host is there: what it has counts from now on, and its servers follow what its guests do."""
+        self.hosts.register(report)
+        found = {guest.server_id: guest.power_state for guest in report.guests}
+        mine = sa.select(servers.c.id).where(servers.c.host == report.host, servers.c.deleted_at.is_(None))
+        with self.store.write() as db:
+            known = set(db.execute(mine).scalars())
+            for server_id, power in found.items():
+                self.states.notice_power(db, server_id, report.host, power)
+        return m.HostOrders(remove=tuple(found.keys() - known))
+
+    def _power_reported(self, report: m.PowerReport) -> None:
+        with self.store.write() as db:
+            self.states.notice_power(db, report.server_id, report.host, report.power_state)
+
+    # -- what steps use ----------------------------------------------------------------------------------------
+
+    def command(
+        self,
+        method: Method[Order, Answer],
+        kind: type[Order],
+        work: Work[Any],
+        patience: float,
+        **fields: Any,
+    ) -> Answer:
+        """Command the agent of `work.data.host`, wait `patience` seconds at most; its spans join the operation's."""
+        host = work.data.host
+        if not host:
+            raise HOST_LOST()
+        order = kind(
+            server_id=work.subject,
+            request_id=work.context.request_id,
+            token=self.tokens.delegate(work.context, work.subject, work.deadline),
+            sent_at=self.clock.now(),
+            **fields,
+        )
+        answer = self.bus.call(method, order, at=host, timeout=patience)
+        work.trace.spans.extend(answer.spans)
+        return answer
+
+    def server(self, server_id: str) -> Server:
+        """The server's row.  Raises SERVER_NOT_FOUND."""
+        with self.store.read() as db:
+            return server_row(db, server_id)
+
+    def devices(self, server_id: str) -> list[BlockDevice]:
+        """The server's block devices, by device name."""
+        mine = block_devices.select().where(block_devices.c.server_id == server_id)
+        with self.store.read() as db:
+            return [block_device(row) for row in db.execute(mine.order_by(block_devices.c.device_name))]
+
+    def update_device(self, device_id: str, **values: Any) -> None:
+        """Note what became of a block device."""
+        with self.store.write() as db:
+            db.execute(block_devices.update().where(block_devices.c.id == device_id).values(**values))
+
+    def attached(self, work: Work[Any]) -> dict[str, Any]:
+        """The server's ports and volumes, bound and connected on its host: what a start needs."""
+        ports = self.command(m.PLUG, m.Plug, work, patience=60).ports
+        volumes = self.command(m.CONNECT, m.Connect, work, patience=60).volumes
+        return {"ports": ports, "volumes": volumes}
+
+    def choose_host(self, work: Work[Any], *, host: str, node: str, exclude: tuple[str, ...]) -> Selection:
+        """Steps 5 to 7: the scheduler chooses a host, claims it, and the server's row gets it."""
+        server = self.server(work.subject)
+        ask = host_request(
+            server, self.devices(server.id), self.membership(server), host=host, node=node, exclude=exclude
+        )
+        with work.trace.span("message queue", "carries the request to the scheduler", 5) as span:
+            span.detail["queue"] = SELECT_HOST.name
+        selection = self.bus.call(SELECT_HOST, ask)
+        span.duration_us = selection.spans[0].started_at - span.started_at
+        work.trace.spans.extend(selection.spans)
+        return selection
+
+    def membership(self, server: Server) -> GroupMembership | None:
+        """The server's group, and where its other members are; None where it is in none."""
+        group = self.hosts.group(server.group_id)
+        if group is None:
+            return None
+        return GroupMembership(
+            id=group.id,
+            policy=group.policy,
+            on_hosts=self.placing.group_members(group.id, server.id),
+            max_server_per_host=group.rules.get("max_server_per_host", 1),
+        )
+
+    def leave_host(self, server_id: str) -> None:
+        """The server is on no host and holds nothing there."""
+        with self.store.write() as db:
+            self.placement.release(server_id)
+            self._take_from_host(db, server_id, {})
+
+    def release_ports(self, server_id: str) -> None:
+        """Let go of the server's ports; those made for it are deleted."""
+        self.networks.release(server_id)
+
+    def note_launch(self, db: sa.Connection, server_id: str) -> None:
+        """The server runs for the first time."""
+        db.execute(servers.update().where(servers.c.id == server_id).values(launched_at=self.clock.now()))
+
+    def note_end(self, db: sa.Connection, server_id: str) -> None:
+        """The server is gone; its row stays."""
+        now = self.clock.now()
+        self._take_from_host(db, server_id, {"deleted_at": now, "terminated_at": now})
+
+    def _take_from_host(self, db: sa.Connection, server_id: str, values: dict[str, Any]) -> None:
+        mine = servers.c.id == server_id
+        host = db.execute(sa.select(servers.c.host).where(mine)).scalar_one()
+        db.execute(servers.update().where(mine).values(host="", node="", **values))
+        self.store.after_commit(lambda: self.placing.note(host, server_id, there=False))

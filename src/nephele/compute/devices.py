@@ -1,0 +1,168 @@
+"""The disks of a new server: what was asked for, checked and given names."""
+
+import string
+
+from nephele.compute.errors import BAD_BLOCK_DEVICE, IMAGE_MISSING
+from nephele.compute.model import BlockDevice, FlavorInfo, ImageInfo
+from nephele.compute.requests import NewDevice, NewServer
+from nephele.kernel.clock import Instant
+from nephele.kernel.ids import Ids
+
+_PREFIX = {
+    "virtio": "vd",
+    "scsi": "sd",
+    "sata": "sd",
+    "usb": "sd",
+    "ide": "hd",
+    "fdc": "fd",
+    "xen": "xvd",
+    "lxc": "lxc",
+}
+SOURCES = frozenset({"image", "volume", "snapshot", "blank"})
+
+
+def plan(request: NewServer, flavor: FlavorInfo, image: ImageInfo) -> list[NewDevice]:
+    """The devices of the server in order, the flavor's own disks included.
+
+    Raises IMAGE_MISSING where nothing could be booted from, BAD_BLOCK_DEVICE where the request makes no sense.
+    """
+    asked = list(request.devices)
+    for device in asked:
+        _check(device)
+    if request.image_id and not any(device.boot_index == 0 for device in asked):
+        root = NewDevice(
+            source="image", destination="local", uuid=request.image_id, boot_index=0, delete_on_termination=True
+        )
+        asked.insert(0, root)
+    _check_boot_order(request, asked)
+    asked.sort(key=lambda device: (device.boot_index is None, device.boot_index or 0))
+    if not any(device.source == "blank" and device.destination == "local" for device in asked):
+        asked += _own_disks(flavor)
+    _check_local(asked, flavor)
+    return [_with_bus(device, image) for device in asked]
+
+
+def _check(device: NewDevice) -> None:
+    if device.source not in SOURCES:
+        raise BAD_BLOCK_DEVICE(reason=f"source_type {device.source!r} is not one of {', '.join(sorted(SOURCES))}.")
+    if device.destination not in ("local", "volume"):
+        raise BAD_BLOCK_DEVICE(reason="destination_type must be local or volume.")
+    if device.source != "blank" and not device.uuid:
+        raise BAD_BLOCK_DEVICE(reason=f"a device with source_type {device.source} needs a uuid.")
+    if (device.source, device.destination) in (("volume", "local"), ("snapshot", "local")):
+        raise BAD_BLOCK_DEVICE(reason=f"a {device.source} can't become a local disk.")
+    if device.source in ("image", "blank") and device.destination == "volume" and not device.size_gb:
+        raise BAD_BLOCK_DEVICE(reason=f"a volume made from {device.source} needs a volume_size.")
+    if device.source == "image" and device.destination == "local" and device.boot_index != 0:
+        raise BAD_BLOCK_DEVICE(reason="Mapping image to local is not supported.")
+
+
+def _check_boot_order(request: NewServer, asked: list[NewDevice]) -> None:
+    indexes = sorted(device.boot_index for device in asked if device.boot_index is not None and device.boot_index >= 0)
+    if not indexes or indexes[0] != 0:
+        raise (
+            IMAGE_MISSING()
+            if not asked
+            else BAD_BLOCK_DEVICE(
+                reason="Boot sequence for the instance and image/block device mapping combination is not valid."
+            )
+        )
+    if indexes != list(range(len(indexes))):
+        raise BAD_BLOCK_DEVICE(
+            reason="Boot sequence for the instance and image/block device mapping combination is not valid."
+        )
+    root = next(device for device in asked if device.boot_index == 0)
+    if root.source == "image" and request.image_id and root.uuid != request.image_id:
+        raise BAD_BLOCK_DEVICE(
+            reason="Boot sequence for the instance and image/block device mapping combination is not valid."
+        )
+
+
+def _own_disks(flavor: FlavorInfo) -> list[NewDevice]:
+    """The flavor's ephemeral disk and swap."""
+    own = []
+    if flavor.ephemeral:
+        own.append(NewDevice(source="blank", destination="local", size_gb=flavor.ephemeral, delete_on_termination=True))
+    if flavor.swap:
+        own.append(NewDevice(source="blank", destination="local", guest_format="swap", delete_on_termination=True))
+    return own
+
+
+def _check_local(asked: list[NewDevice], flavor: FlavorInfo) -> None:
+    blanks = [device for device in asked if device.source == "blank" and device.destination == "local"]
+    ephemeral = sum(device.size_gb or 0 for device in blanks if device.guest_format != "swap")
+    if ephemeral > flavor.ephemeral:
+        raise BAD_BLOCK_DEVICE(
+            reason=f"Ephemeral disks requested are larger than the instance type allows: {ephemeral} GB"
+            f" of {flavor.ephemeral} GB."
+        )
+    swaps = [device for device in blanks if device.guest_format == "swap"]
+    if len(swaps) > 1 or (swaps and not flavor.swap):
+        raise BAD_BLOCK_DEVICE(reason="Swap drive requested is larger than instance type allows.")
+
+
+def _with_bus(device: NewDevice, image: ImageInfo) -> NewDevice:
+    import msgspec
+
+    kind = "hw_cdrom_bus" if device.device_type == "cdrom" else "hw_disk_bus"
+    bus = device.disk_bus or image.properties.get(kind) or ("ide" if device.device_type == "cdrom" else "virtio")
+    return msgspec.structs.replace(device, disk_bus=bus)
+
+
+def name_devices(devices: list[NewDevice]) -> list[str]:
+    """`/dev/vda` and so on: each bus counts for itself."""
+    used: dict[str, int] = {}
+    names = []
+    for device in devices:
+        prefix = _PREFIX.get(device.disk_bus, "vd")
+        names.append(f"/dev/{prefix}{letters(used.get(prefix, 0))}")
+        used[prefix] = used.get(prefix, 0) + 1
+    return names
+
+
+def letters(number: int) -> str:
+    """0 is a, 25 z, 26 aa."""
+    alphabet = string.ascii_lowercase
+    return (letters(number // 26 - 1) if number >= 26 else "") + alphabet[number % 26]
+
+
+def next_name(taken: list[str], bus: str = "virtio") -> str:
+    """The first free device name of a bus."""
+    prefix = _PREFIX.get(bus, "vd")
+    number = 0
+    while f"/dev/{prefix}{letters(number)}" in taken:
+        number += 1
+    return f"/dev/{prefix}{letters(number)}"
+
+
+def rows(server_id: str, devices: list[NewDevice], flavor: FlavorInfo, ids: Ids, now: Instant) -> list[BlockDevice]:
+    """The devices as rows of the server."""
+    return [
+        BlockDevice(
+            id=ids.uuid(),
+            server_id=server_id,
+            device_name=name,
+            source=device.source,
+            destination=device.destination,
+            boot_index=device.boot_index if device.boot_index is not None and device.boot_index >= 0 else None,
+            image_id=device.uuid if device.source == "image" else "",
+            snapshot_id=device.uuid if device.source == "snapshot" else "",
+            volume_id=device.uuid if device.source == "volume" else "",
+            attachment_id="",
+            volume_type=device.volume_type,
+            size_gb=_size(device, flavor),
+            guest_format=device.guest_format,
+            disk_bus=device.disk_bus,
+            device_type=device.device_type,
+            delete_on_termination=device.delete_on_termination,
+            tag=device.tag,
+            created_at=now,
+        )
+        for device, name in zip(devices, name_devices(devices), strict=True)
+    ]
+
+
+def _size(device: NewDevice, flavor: FlavorInfo) -> int:
+    if device.source == "image" and device.destination == "local":
+        return flavor.disk
+    return device.size_gb or 0

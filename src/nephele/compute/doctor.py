@@ -1,0 +1,185 @@
+"""What is left over, stuck or overdue in a cloud: found by comparing what the parts hold with what there is.
+
+Every finding says what it is, of whom, and whether `reap` can remove it.  A healthy cloud has none.
+"""
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from msgspec import Struct
+
+from nephele.compute import messages as m
+from nephele.compute.model import Task, Vm
+from nephele.compute.tables import servers
+from nephele.compute.virt.driver import PowerState
+from nephele.kernel.context import Context
+from nephele.kernel.errors import Refused
+from nephele.kernel.operations import OPEN, operations
+
+if TYPE_CHECKING:
+    from nephele.compute.service import Compute
+
+
+class Kind(StrEnum):
+    """What can be wrong."""
+
+    OVERDUE = "overdue operation"
+    STUCK = "server without an owner of its task"
+    ALLOCATION = "allocation of no server"
+    UNCLAIMED = "server without allocation"
+    PORT = "port of no server"
+    ATTACHMENT = "volume attached to no server"
+    GUEST = "guest of no server"
+    GUEST_GONE = "server without its guest"
+    HOST_SILENT = "host that does not answer"
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One thing that is wrong.
+
+    `subject` is the id of what is left over, `host` where it is, `reaps` whether it can be removed.
+    """
+
+    kind: Kind
+    subject: str
+    detail: str
+    host: str = ""
+    reaps: bool = True
+
+
+class Doctor:
+    """Looks at a whole cloud; reads only, but for `reap`."""
+
+    def __init__(self, compute: "Compute") -> None:
+        self.compute = compute
+
+    def look(self) -> list[Finding]:
+        """All findings, each check on its own."""
+        return [finding for check in _CHECKS for finding in check(self.compute)]
+
+    def reap(self, context: Context) -> list[Finding]:
+        """Remove what can be removed; returns what was."""
+        removed = []
+        for finding in self.look():
+            if finding.reaps:
+                _REAPERS[finding.kind](self.compute, context, finding)
+                removed.append(finding)
+        return removed
+
+
+def _overdue(compute: "Compute") -> Iterator[Finding]:
+    c = operations.c
+    late = sa.and_(c.state.in_(OPEN), c.deadline < compute.clock.now())
+    with compute.store.read() as db:
+        for row in db.execute(sa.select(c.id, c.kind, c.subject, c.state, c.step).where(late)).all():
+            detail = f"{row.kind} of {row.subject} is {row.state} at step {row.step} past its deadline"
+            yield Finding(kind=Kind.OVERDUE, subject=row.id, detail=detail, reaps=False)
+
+
+def _stuck(compute: "Compute") -> Iterator[Finding]:
+    c = servers.c
+    busy = sa.or_(c.task_state != Task.NONE, c.vm_state == Vm.BUILDING)
+    owned = sa.exists().where(operations.c.subject == c.id, operations.c.state.in_(OPEN))
+    query = sa.select(c.id, c.vm_state, c.task_state).where(c.deleted_at.is_(None), busy, ~owned)
+    with compute.store.read() as db:
+        for row in db.execute(query).all():
+            detail = f"{row.vm_state}/{row.task_state or 'none'}, and nothing works on it"
+            yield Finding(kind=Kind.STUCK, subject=row.id, detail=detail, reaps=False)
+
+
+def _alive(compute: "Compute") -> dict[str, Any]:
+    """Servers that are not deleted, by id."""
+    c = servers.c
+    query = sa.select(c.id, c.host, c.vm_state, c.power_state).where(c.deleted_at.is_(None))
+    with compute.store.read() as db:
+        return {row.id: row for row in db.execute(query)}
+
+
+def _dead(compute: "Compute") -> set[str]:
+    """Servers that are deleted.  What other users of the APIs made for ids of their own is none of our business."""
+    with compute.store.read() as db:
+        return set(db.execute(sa.select(servers.c.id).where(servers.c.deleted_at.is_not(None))).scalars())
+
+
+def _allocations(compute: "Compute") -> Iterator[Finding]:
+    held, alive = set(compute.placement.consumers()), _alive(compute)
+    for consumer in sorted(held & _dead(compute)):
+        yield Finding(kind=Kind.ALLOCATION, subject=consumer, detail="Placement holds resources for it")
+    for server_id, row in alive.items():
+        if row.host and server_id not in held and row.vm_state not in (Vm.BUILDING, Vm.ERROR):
+            detail = f"it is {row.vm_state} and Placement holds nothing for it"
+            yield Finding(kind=Kind.UNCLAIMED, subject=server_id, detail=detail, host=row.host, reaps=False)
+
+
+def _ports(compute: "Compute") -> Iterator[Finding]:
+    dead = _dead(compute)
+    for port_id, server_id in compute.networks.server_ports():
+        if server_id in dead:
+            yield Finding(kind=Kind.PORT, subject=port_id, detail=f"its server {server_id} is gone")
+
+
+def _attachments(compute: "Compute") -> Iterator[Finding]:
+    dead = _dead(compute)
+    for attachment_id, volume_id, server_id in compute.volumes.server_attachments():
+        if server_id in dead:
+            detail = f"volume {volume_id} says it is attached to server {server_id}, which is gone"
+            yield Finding(kind=Kind.ATTACHMENT, subject=attachment_id, detail=detail)
+
+
+def _guests(compute: "Compute") -> Iterator[Finding]:
+    alive = _alive(compute)
+    with compute.store.read() as db:
+        busy = set(db.execute(sa.select(operations.c.subject).where(operations.c.state.in_(OPEN))).scalars())
+    for host in compute.hosts.compute_hosts():
+        try:
+            found = {guest.server_id for guest in compute.bus.call(m.LIST_GUESTS, m.ListGuests(), at=host).guests}
+        except Refused as refused:
+            yield Finding(kind=Kind.HOST_SILENT, subject=host, detail=refused.message, host=host, reaps=False)
+            continue
+        yield from _guests_on(host, found, alive, busy)
+
+
+def _guests_on(host: str, found: set[str], alive: dict[str, Any], busy: set[str]) -> Iterator[Finding]:
+    mine = {server_id for server_id, row in alive.items() if row.host == host}
+    for server_id in sorted(found - mine - busy):
+        yield Finding(kind=Kind.GUEST, subject=server_id, detail="no server is placed here with that id", host=host)
+    for server_id in sorted(mine - found - busy):
+        if alive[server_id].vm_state == Vm.ACTIVE and alive[server_id].power_state == PowerState.RUNNING:
+            detail = "it should run here, and there is no guest"
+            yield Finding(kind=Kind.GUEST_GONE, subject=server_id, detail=detail, host=host, reaps=False)
+
+
+_CHECKS: tuple[Callable[["Compute"], Iterator[Finding]], ...] = (
+    _overdue,
+    _stuck,
+    _allocations,
+    _ports,
+    _attachments,
+    _guests,
+)
+
+
+def _reap_allocation(compute: "Compute", _context: Context, finding: Finding) -> None:
+    compute.placement.release(finding.subject)
+
+
+def _reap_port(compute: "Compute", _context: Context, finding: Finding) -> None:
+    compute.networks.remove_port(finding.subject)
+
+
+def _reap_attachment(compute: "Compute", context: Context, finding: Finding) -> None:
+    compute.volumes.detach(context, finding.subject)
+
+
+def _reap_guest(compute: "Compute", _context: Context, finding: Finding) -> None:
+    compute.bus.call(m.REMOVE_GUEST, m.RemoveGuest(server_id=finding.subject), at=finding.host, timeout=120)
+
+
+_REAPERS: dict[Kind, Callable[["Compute", Context, Finding], None]] = {
+    Kind.ALLOCATION: _reap_allocation,
+    Kind.PORT: _reap_port,
+    Kind.ATTACHMENT: _reap_attachment,
+    Kind.GUEST: _reap_guest,
+}

@@ -1,0 +1,100 @@
+"""What a guest may learn of itself, gathered from the server's row, its ports and its disks."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from nephele.compute import metadata
+from nephele.compute.model import BlockDevice, Server
+from nephele.compute.rows import block_device, server_row
+from nephele.compute.tables import block_devices
+from nephele.kernel.bus import Bus
+from nephele.kernel.errors import Refused
+from nephele.kernel.store import Store
+from nephele.network.model import Subnet, tap_name
+from nephele.network.servers import PortAddress, ServerPort
+from nephele.network.service import Networks
+from nephele.network.wiring import ASK_METADATA, MetadataAnswer, MetadataAsk
+
+
+class GuestData:
+    """The metadata service's content.
+
+    Args:
+        store: servers and disks.
+        networks: ports, and whose address a request comes from.
+    """
+
+    def __init__(self, store: Store, networks: Networks) -> None:
+        self.store, self.networks = store, networks
+
+    def serve(self, bus: Bus) -> None:
+        """Answer what guests ask through their hosts' metadata proxies."""
+        bus.serve(ASK_METADATA, self.answer)
+
+    def answer(self, ask: MetadataAsk) -> MetadataAnswer:
+        """Who asks is told by the network and the address that the request came from, nothing else."""
+        found = self.networks.find_server_by_address(ask.guest_ip, network_id=ask.network_id, router_id=ask.router_id)
+        if found is None:
+            return MetadataAnswer(status=404, body=b"no server has that address\n")
+        try:
+            with self.store.read() as db:
+                server = server_row(db, found[0])
+        except Refused as refused:
+            return MetadataAnswer(status=refused.status, body=refused.message.encode())
+        body = metadata.answer(server, self._ports(server), self._devices(server), ask.path)
+        if body is None:
+            return MetadataAnswer(status=404, body=b"404 Not Found\n")
+        kind = "application/json" if ask.path.endswith(".json") else "text/plain; charset=UTF-8"
+        return MetadataAnswer(status=200, content_type=kind, body=body)
+
+    def files(self, server: Server) -> dict[str, bytes]:
+        """The files of the server's config drive, by path."""
+        return metadata.files(server, self._ports(server), self._devices(server))
+
+    def _ports(self, server: Server) -> list[metadata.GuestPort]:
+        ports = self.networks.ports_of_servers([server.id]).get(server.id, [])
+        subnets = self.networks.subnets({address.subnet_id for port in ports for address in port.addresses})
+        mtus = self.networks.mtus({port.network_id for port in ports})
+        return [_port(port, subnets, mtus[port.network_id]) for port in ports]
+
+    def _devices(self, server: Server) -> list[dict[str, Any]]:
+        """Tagged disks, as `meta_data.json` lists them."""
+        tagged = sa.and_(block_devices.c.server_id == server.id, block_devices.c.tag != "")
+        with self.store.read() as db:
+            found = [block_device(row) for row in db.execute(block_devices.select().where(tagged))]
+        return [_device(device) for device in found]
+
+
+def _port(port: ServerPort, subnets: dict[str, Subnet], mtu: int) -> metadata.GuestPort:
+    return metadata.GuestPort(
+        port_id=port.id,
+        network_id=port.network_id,
+        mac=port.mac,
+        mtu=mtu,
+        tap=tap_name(port.id),
+        floating_ips=tuple(address.floating_ip for address in port.addresses if address.floating_ip),
+        addresses=tuple(_address(address, subnets[address.subnet_id]) for address in port.addresses),
+    )
+
+
+def _address(address: PortAddress, subnet: Subnet) -> metadata.GuestAddress:
+    return metadata.GuestAddress(
+        ip_address=address.ip_address,
+        cidr=subnet.cidr,
+        gateway_ip=subnet.gateway_ip or "",
+        dns=subnet.dns_nameservers,
+        routes=tuple((route.destination, route.nexthop) for route in subnet.host_routes),
+        dhcp=subnet.enable_dhcp,
+    )
+
+
+def _device(device: BlockDevice) -> dict[str, Any]:
+    return {
+        "type": "disk",
+        "bus": "pci" if device.disk_bus == "virtio" else device.disk_bus,
+        "address": "",
+        "serial": device.volume_id[:20],
+        "path": device.device_name,
+        "tags": [device.tag],
+    }

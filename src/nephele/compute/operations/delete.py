@@ -1,0 +1,76 @@
+"""The end of a server.  A delete only goes forward: every step may find its work done already."""
+
+import time
+from typing import Any
+
+from nephele.compute import messages as m
+from nephele.compute.conductor import Conductor
+from nephele.compute.model import Task
+from nephele.compute.operations import volumes
+from nephele.compute.operations.life import ServerData, server_operation
+from nephele.kernel.bus import NO_ANSWER, NOBODY_THERE
+from nephele.kernel.errors import Refused
+from nephele.kernel.operations import Failure, Keep, Step, Work
+
+FORWARD = Keep("a delete only goes forward")
+MAX_TRIES = 5
+
+
+class Delete(ServerData, kw_only=True):
+    """What a delete carries."""
+
+
+def remove_guest(conductor: Conductor, work: Work[Delete]) -> None:
+    """Have the host remove the guest; a host that is gone removes it when it comes back."""
+    work.data.host = conductor.server(work.subject).host
+    if not work.data.host:
+        return
+    try:
+        conductor.command(m.DESTROY, m.Destroy, work, patience=120)
+    except Refused as refused:
+        if refused.error not in (NOBODY_THERE, NO_ANSWER):
+            raise
+        work.trace.spans[-1].detail["host"] = f"{work.data.host} does not answer: it cleans up when it returns"
+
+
+def drop_volumes(conductor: Conductor, work: Work[Delete]) -> None:
+    """Let go of the volumes."""
+    volumes.drop(conductor, work.context, work.subject)
+
+
+def release_ports(conductor: Conductor, work: Work[Delete]) -> None:
+    """Let go of the ports."""
+    conductor.release_ports(work.subject)
+
+
+def release_resources(conductor: Conductor, work: Work[Delete]) -> None:
+    """Let go of what Placement holds for it."""
+    conductor.placement.release(work.subject)
+
+
+def try_again(_conductor: Conductor, work: Work[Delete], failure: Failure) -> str:
+    """What failed is tried again, a little later each time."""
+    work.data.tries += 1
+    if work.data.tries > MAX_TRIES:
+        return ""
+    time.sleep(0.2 * work.data.tries)
+    return failure.step
+
+
+def bury(conductor: Conductor, db: Any, work: Work[Delete]) -> None:
+    """The row stays, as deleted."""
+    conductor.note_end(db, work.subject)
+
+
+DELETE = server_operation(
+    "delete",
+    Delete,
+    (
+        Step("guest", remove_guest, FORWARD, Task.DELETING, "compute_terminate_instance"),
+        Step("volumes", drop_volumes, FORWARD, Task.DELETING),
+        Step("ports", release_ports, FORWARD, Task.DELETING),
+        Step("resources", release_resources, FORWARD, Task.DELETING),
+    ),
+    on_done=bury,
+    rewind=try_again,
+)

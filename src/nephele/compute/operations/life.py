@@ -1,0 +1,91 @@
+"""How an operation moves its server through the table of states; nothing else writes them."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from msgspec import Struct
+
+from nephele.compute.conductor import Conductor
+from nephele.compute.lifecycle import LIFE
+from nephele.compute.model import Fault, Vm
+from nephele.compute.states import Shown
+from nephele.compute.virt.driver import PowerState
+from nephele.kernel.operations import INTERRUPTED, Failure, Operation, Step, Work
+
+Data = TypeVar("Data", bound=Struct)
+
+
+class ServerData(Struct, kw_only=True):
+    """What every operation on a server carries."""
+
+    host: str = ""
+    power_state: PowerState = PowerState.NOSTATE
+    tries: int = 0
+
+
+def server_operation(
+    command: str,
+    data: type[Data],
+    steps: tuple[Step, ...],
+    *,
+    on_done: Callable[[Conductor, sa.Connection, Work[Any]], None] | None = None,
+    rewind: Callable[[Conductor, Work[Any], Failure], str] = lambda *_: "",
+) -> Operation[Data]:
+    """An operation whose states come from the command's row in `LIFE`.
+
+    Args:
+        command: which row.
+        data: what it carries.
+        steps: its steps; `shows` is the task state meanwhile.
+        on_done: what else to write at its end.
+        rewind: see `Operation`.
+    """
+    move = LIFE[command]
+
+    def done(conductor: Conductor, db: sa.Connection, work: Work[Any]) -> None:
+        if on_done is not None:
+            on_done(conductor, db, work)
+        arrive(conductor, db, work, Vm(move.arrives))
+
+    def failed(conductor: Conductor, db: sa.Connection, work: Work[Any], failure: Failure) -> None:
+        fail(conductor, db, work, Vm(move.fails) if move.fails else None, failure)
+
+    return Operation(
+        kind=command,
+        data=data,
+        within=move.within,
+        steps=steps,
+        on_step=show,
+        on_done=done,
+        on_failed=failed,
+        rewind=rewind,
+    )
+
+
+def show(conductor: Conductor, db: sa.Connection, work: Work[Any], step: Step) -> None:
+    """The task state while a step runs."""
+    _remember(work, conductor.states.show(db, work.subject, step.shows, deleting=work.kind == "delete"))
+
+
+def arrive(conductor: Conductor, db: sa.Connection, work: Work[Any], vm_state: Vm) -> None:
+    """The state that the operation arrives at."""
+    deleting = work.kind == "delete"
+    _remember(work, conductor.states.arrive(db, work.subject, vm_state, work.data.power_state, deleting=deleting))
+
+
+def fail(conductor: Conductor, db: sa.Connection, work: Work[Any], vm_state: Vm | None, failure: Failure) -> None:
+    """The state that a failure leaves; one that was interrupted leaves it to the interrupter."""
+    fault = None
+    if failure.code == INTERRUPTED.code:
+        vm_state = None
+    else:
+        now = conductor.clock.now()
+        fault = Fault(code=failure.status, message=failure.message, details=failure.details, created_at=now)
+    _remember(work, conductor.states.fail(db, work.subject, vm_state, fault, deleting=work.kind == "delete"))
+
+
+def _remember(work: Work[Any], shown: Shown | None) -> None:
+    """What spans of this work show as the server's state from now on."""
+    if shown is not None:
+        work.state = shown.as_dict()

@@ -1,0 +1,107 @@
+"""Nova's policy rules, by upstream's current names and with its defaults."""
+
+ADMIN = "role:admin"
+READER = "(role:reader and project_id:%(project_id)s)"
+MEMBER = "(role:member and project_id:%(project_id)s)"
+READER_OR_ADMIN = f"{ADMIN} or {READER}"
+MEMBER_OR_ADMIN = f"{ADMIN} or {MEMBER}"
+OWNER_OR_ADMIN = f"{ADMIN} or user_id:%(user_id)s"
+
+_READ = (
+    "servers:index",
+    "servers:detail",
+    "servers:show",
+    "os-instance-actions:list",
+    "os-instance-actions:show",
+    "os-availability-zone:list",
+    "limits",
+    "os-quota-sets:show",
+    "os-quota-sets:detail",
+    "os-flavor-extra-specs:index",
+    "os-flavor-extra-specs:show",
+    "ips:index",
+    "ips:show",
+    "server-metadata:index",
+    "server-metadata:show",
+    "os-server-tags:index",
+    "os-server-tags:show",
+    "os-attach-interfaces:list",
+    "os-attach-interfaces:show",
+    "os-volumes-attachments:index",
+    "os-volumes-attachments:show",
+    "os-server-groups:index",
+    "os-server-groups:show",
+    "os-security-groups:list",
+    "os-simple-tenant-usage:show",
+)
+_WRITE = (
+    "servers:create",
+    "servers:update",
+    "servers:delete",
+    "servers:start",
+    "servers:stop",
+    "servers:reboot",
+    "os-console-output",
+    "server-metadata:create",
+    "server-metadata:update",
+    "server-metadata:update_all",
+    "server-metadata:delete",
+    "os-server-tags:update",
+    "os-server-tags:update_all",
+    "os-server-tags:delete",
+    "os-server-tags:delete_all",
+    "os-server-groups:create",
+    "os-server-groups:delete",
+)
+_ADMIN = (
+    "servers:detail:get_all_tenants",
+    "servers:index:get_all_tenants",
+    "servers:allow_all_filters",
+    "servers:show:host_status",
+    "os-extended-server-attributes",
+    "os-instance-actions:events",
+    "os-instance-actions:events:details",
+    "os-flavor-manage:create",
+    "os-flavor-manage:update",
+    "os-flavor-manage:delete",
+    "os-flavor-extra-specs:create",
+    "os-flavor-extra-specs:update",
+    "os-flavor-extra-specs:delete",
+    "os-flavor-access",
+    "os-flavor-access:add_tenant_access",
+    "os-flavor-access:remove_tenant_access",
+    "os-hypervisors:list",
+    "os-hypervisors:list-detail",
+    "os-hypervisors:show",
+    "os-services:list",
+    "os-services:update",
+    "os-services:delete",
+    "os-availability-zone:detail",
+    "os-quota-sets:update",
+    "os-quota-sets:delete",
+    "os-quota-class-sets:show",
+    "os-quota-class-sets:update",
+    "limits:other_project",
+    "os-aggregates:index",
+    "os-aggregates:show",
+    "os-aggregates:create",
+    "os-aggregates:update",
+    "os-aggregates:delete",
+    "os-aggregates:add_host",
+    "os-aggregates:remove_host",
+    "os-aggregates:set_metadata",
+    "os-simple-tenant-usage:list",
+)
+_ANYONE = ("os-quota-sets:defaults", "flavors", "extensions")
+_OWN = ("os-keypairs:index", "os-keypairs:show", "os-keypairs:create", "os-keypairs:delete")
+
+RULES: dict[str, str] = {
+    **{f"os_compute_api:{name}": READER_OR_ADMIN for name in _READ},
+    **{f"os_compute_api:{name}": MEMBER_OR_ADMIN for name in _WRITE},
+    **{f"os_compute_api:{name}": ADMIN for name in _ADMIN},
+    **{f"os_compute_api:{name}": "@" for name in _ANYONE},
+    **{f"os_compute_api:{name}": OWNER_OR_ADMIN for name in _OWN},
+    "compute:servers:create:requested_destination": ADMIN,
+    "nephele:doctor": ADMIN,
+    "nephele:reap": ADMIN,
+}

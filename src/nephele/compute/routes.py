@@ -1,0 +1,120 @@
+"""Nova's operations, one line each."""
+
+from nephele.compute.api import flavors, hosts, key_pairs, nephele, quotas, server_actions, servers, versions
+from nephele.compute.api.flavors import Description, ExtraSpecs, NewFlavor, Specs, Tenant
+from nephele.compute.api.hosts import OldServiceChange, ServiceChange
+from nephele.compute.api.key_pairs import NewKeyPair
+from nephele.compute.api.quotas import QuotaSet
+from nephele.compute.api.server_actions import ConsoleLines, Reboot
+from nephele.compute.api.server_bodies import CreateServerBody
+from nephele.compute.api.servers import ChangedServer
+from nephele.compute.policy import RULES
+from nephele.compute.service import Compute
+from nephele.kernel.policy import Policy
+from nephele.web import faults
+from nephele.web.bodies import envelope
+from nephele.web.microversions import Versions
+from nephele.web.routing import PUBLIC, Api, Route
+
+VERSIONS = Versions("compute", (2, 1), (2, 104), "X-OpenStack-Nova-API-Version")
+ACTION = "/v2.1/servers/{server_id}/action"
+
+
+def _rule(name: str) -> str:
+    return f"os_compute_api:{name}"
+
+
+# fmt: off
+ROUTES = [
+    Route("GET", "/", versions.index, PUBLIC),
+    Route("GET", "/v2.1", versions.show, PUBLIC),
+
+    Route("GET", "/v2.1/servers", servers.index, _rule("servers:index")),
+    Route("POST", "/v2.1/servers", servers.create, _rule("servers:create"), CreateServerBody, status=202),
+    Route("GET", "/v2.1/servers/detail", servers.detail, _rule("servers:detail")),
+    Route("GET", "/v2.1/servers/{server_id}", servers.show, _rule("servers:show")),
+    Route("PUT", "/v2.1/servers/{server_id}", servers.update, _rule("servers:update"),
+          envelope("server", ChangedServer)),
+    Route("DELETE", "/v2.1/servers/{server_id}", servers.delete, _rule("servers:delete"), status=204),
+    Route("POST", "/v2.1/os-volumes_boot", servers.create, _rule("servers:create"), CreateServerBody, status=202,
+          until=(2, 102)),
+
+    Route("POST", ACTION, server_actions.start, _rule("servers:start"), action="os-start", status=202),
+    Route("POST", ACTION, server_actions.stop, _rule("servers:stop"), action="os-stop", status=202),
+    Route("POST", ACTION, server_actions.reboot, _rule("servers:reboot"), Reboot, action="reboot", status=202),
+    Route("POST", ACTION, server_actions.console_output, _rule("os-console-output"), ConsoleLines,
+          action="os-getConsoleOutput"),
+    Route("GET", "/v2.1/servers/{server_id}/os-instance-actions", server_actions.index,
+          _rule("os-instance-actions:list")),
+    Route("GET", "/v2.1/servers/{server_id}/os-instance-actions/{request_id}", server_actions.show,
+          _rule("os-instance-actions:show")),
+
+    Route("GET", "/v2.1/flavors", flavors.index),
+    Route("POST", "/v2.1/flavors", flavors.create, _rule("os-flavor-manage:create"), envelope("flavor", NewFlavor)),
+    Route("GET", "/v2.1/flavors/detail", flavors.detail),
+    Route("GET", "/v2.1/flavors/{flavor_id}", flavors.show),
+    Route("PUT", "/v2.1/flavors/{flavor_id}", flavors.update, _rule("os-flavor-manage:update"),
+          envelope("flavor", Description), since=(2, 55)),
+    Route("DELETE", "/v2.1/flavors/{flavor_id}", flavors.delete, _rule("os-flavor-manage:delete"), status=202),
+    Route("GET", "/v2.1/flavors/{flavor_id}/os-extra_specs", flavors.specs, _rule("os-flavor-extra-specs:index")),
+    Route("POST", "/v2.1/flavors/{flavor_id}/os-extra_specs", flavors.set_specs,
+          _rule("os-flavor-extra-specs:create"), ExtraSpecs),
+    Route("GET", "/v2.1/flavors/{flavor_id}/os-extra_specs/{key}", flavors.show_spec,
+          _rule("os-flavor-extra-specs:show")),
+    Route("PUT", "/v2.1/flavors/{flavor_id}/os-extra_specs/{key}", flavors.set_spec,
+          _rule("os-flavor-extra-specs:update"), Specs),
+    Route("DELETE", "/v2.1/flavors/{flavor_id}/os-extra_specs/{key}", flavors.delete_spec,
+          _rule("os-flavor-extra-specs:delete")),
+    Route("GET", "/v2.1/flavors/{flavor_id}/os-flavor-access", flavors.access, _rule("os-flavor-access")),
+    Route("POST", "/v2.1/flavors/{flavor_id}/action", flavors.add_access,
+          _rule("os-flavor-access:add_tenant_access"), Tenant, action="addTenantAccess"),
+    Route("POST", "/v2.1/flavors/{flavor_id}/action", flavors.remove_access,
+          _rule("os-flavor-access:remove_tenant_access"), Tenant, action="removeTenantAccess"),
+
+    Route("GET", "/v2.1/os-keypairs", key_pairs.index, _rule("os-keypairs:index")),
+    Route("POST", "/v2.1/os-keypairs", key_pairs.create, _rule("os-keypairs:create"), envelope("keypair", NewKeyPair)),
+    Route("GET", "/v2.1/os-keypairs/{name}", key_pairs.show, _rule("os-keypairs:show")),
+    Route("DELETE", "/v2.1/os-keypairs/{name}", key_pairs.delete, _rule("os-keypairs:delete")),
+
+    Route("GET", "/v2.1/os-services", hosts.services, _rule("os-services:list")),
+    Route("PUT", "/v2.1/os-services/{service_id}", hosts.update_service, _rule("os-services:update"), ServiceChange,
+          since=(2, 53)),
+    Route("PUT", "/v2.1/os-services/{service_id}", hosts.update_service_by_name, _rule("os-services:update"),
+          OldServiceChange, until=(2, 52)),
+    Route("GET", "/v2.1/os-hypervisors", hosts.hypervisors, _rule("os-hypervisors:list")),
+    Route("GET", "/v2.1/os-hypervisors/detail", hosts.hypervisors_detail, _rule("os-hypervisors:list-detail")),
+    Route("GET", "/v2.1/os-hypervisors/{hypervisor_id}", hosts.hypervisor, _rule("os-hypervisors:show")),
+    Route("GET", "/v2.1/os-availability-zone", hosts.zones, _rule("os-availability-zone:list")),
+    Route("GET", "/v2.1/os-availability-zone/detail", hosts.zones_detail, _rule("os-availability-zone:detail")),
+
+    Route("GET", "/v2.1/os-quota-sets/{tenant_id}", quotas.show, _rule("os-quota-sets:show")),
+    Route("GET", "/v2.1/os-quota-sets/{tenant_id}/detail", quotas.detail, _rule("os-quota-sets:detail")),
+    Route("GET", "/v2.1/os-quota-sets/{tenant_id}/defaults", quotas.defaults, _rule("os-quota-sets:defaults")),
+    Route("PUT", "/v2.1/os-quota-sets/{tenant_id}", quotas.update, _rule("os-quota-sets:update"),
+          envelope("quota_set", QuotaSet)),
+    Route("DELETE", "/v2.1/os-quota-sets/{tenant_id}", quotas.delete, _rule("os-quota-sets:delete"), status=202),
+    Route("GET", "/v2.1/os-quota-class-sets/{id}", quotas.show_class, _rule("os-quota-class-sets:show")),
+    Route("PUT", "/v2.1/os-quota-class-sets/{id}", quotas.update_class, _rule("os-quota-class-sets:update"),
+          envelope("quota_class_set", QuotaSet)),
+    Route("GET", "/v2.1/limits", quotas.limits, _rule("limits")),
+]
+"""All under `/compute`."""
+
+NEPHELE_ROUTES = [
+    Route("GET", "/v1/servers/{server_id}/trace", nephele.trace),
+    Route("GET", "/v1/servers/{server_id}/explain", nephele.explain),
+    Route("POST", "/v1/explain", nephele.explain_request, body=nephele.ExplainBody),
+    Route("GET", "/v1/doctor", nephele.doctor, "nephele:doctor"),
+    Route("POST", "/v1/reap", nephele.reap, "nephele:reap"),
+]
+"""What is our own, under `/nephele`."""
+# fmt: on
+
+
+def api(compute: Compute) -> list[Api]:
+    """Nova's HTTP face at `/compute`, and our own at `/nephele`."""
+    policy = Policy(RULES)
+    return [
+        Api("compute", "/compute", compute, ROUTES, faults.nova, policy, VERSIONS, project_prefix="/v2.1"),
+        Api("nephele", "/nephele", compute, NEPHELE_ROUTES, faults.nephele, policy),
+    ]

@@ -1,0 +1,191 @@
+"""Servers as their users see and command them."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from msgspec import Struct
+
+from nephele.compute import messages as m
+from nephele.compute import rows
+from nephele.compute.errors import LOCKED, SERVER_NOT_FOUND, TOO_MANY_ITEMS, WRONG_STATE
+from nephele.compute.lifecycle import LIFE
+from nephele.compute.model import BlockDevice, Server, Task
+from nephele.compute.operations.delete import DELETE, Delete
+from nephele.compute.operations.power import Power
+from nephele.compute.quotas import UNLIMITED, ComputeQuotas
+from nephele.compute.states import States
+from nephele.compute.tables import block_devices, servers
+from nephele.kernel.bus import Bus
+from nephele.kernel.clock import Clock, Instant, seconds
+from nephele.kernel.context import Context
+from nephele.kernel.engine import Engine
+from nephele.kernel.store import Store
+from nephele.web.paging import MARKER_NOT_FOUND, Page, paged
+
+SORTABLE: dict[str, sa.ColumnElement[Any]] = {
+    "id": servers.c.id,
+    "uuid": servers.c.id,
+    "created_at": servers.c.created_at,
+    "updated_at": servers.c.updated_at,
+    "launched_at": servers.c.launched_at,
+    "terminated_at": servers.c.terminated_at,
+    "display_name": servers.c.name,
+    "display_description": servers.c.description,
+    "host": servers.c.host,
+    "hostname": servers.c.hostname,
+    "node": servers.c.node,
+    "availability_zone": servers.c.availability_zone,
+    "image_ref": servers.c.image_id,
+    "key_name": servers.c.key_name,
+    "launch_index": servers.c.launch_index,
+    "locked": servers.c.locked,
+    "locked_by": servers.c.locked_by,
+    "power_state": servers.c.power_state,
+    "progress": servers.c.progress,
+    "project_id": servers.c.project_id,
+    "root_device_name": servers.c.root_device_name,
+    "task_state": servers.c.task_state,
+    "user_id": servers.c.user_id,
+    "vm_state": servers.c.vm_state,
+    "access_ip_v4": servers.c.access_ip_v4,
+    "access_ip_v6": servers.c.access_ip_v6,
+    "config_drive": servers.c.config_drive,
+}
+"""What a listing may be sorted by."""
+
+
+Delegate = Callable[[Context, str, Instant], str]
+"""Makes a token of a caller, for one server, until an instant."""
+
+
+class Servers:
+    """All servers.
+
+    Args:
+        store: the database.
+        bus: the way to a server's host.
+        clock: time.
+        engine: takes the work.
+        quotas: limits of metadata.
+        delegate: makes a token for the work on one server.
+    """
+
+    def __init__(
+        self, store: Store, bus: Bus, clock: Clock, engine: Engine, quotas: ComputeQuotas, delegate: Delegate
+    ) -> None:
+        self.store, self.bus, self.clock, self.engine, self.quotas = store, bus, clock, engine, quotas
+        self.states = States(clock)
+        self._delegate = delegate
+
+    # -- looking -----------------------------------------------------------------------------------------------
+
+    def show(self, caller: Context, server_id: str) -> Server:
+        """A server that the caller may see.  Raises SERVER_NOT_FOUND, for those of other projects too."""
+        with self.store.read() as db:
+            server = rows.server_row(db, server_id)
+        if server.deleted_at is not None or not (caller.is_admin or server.project_id == caller.project_id):
+            raise SERVER_NOT_FOUND(server_id=server_id)
+        return server
+
+    def list_page(self, wanted: Sequence[sa.ColumnElement[bool]], page: Page) -> list[Server]:
+        """A page of the servers that fulfil all conditions.  Raises MARKER_NOT_FOUND."""
+        with self.store.read() as db:
+            marker = None
+            if page.marker:
+                marker = db.execute(servers.select().where(servers.c.id == page.marker)).one_or_none()
+                if marker is None:
+                    raise MARKER_NOT_FOUND(marker=page.marker)
+            query = paged(servers.select().where(*wanted), page, SORTABLE, marker)
+            return [rows.server(row) for row in db.execute(query)]
+
+    def devices(self, server_ids: Collection[str]) -> dict[str, list[BlockDevice]]:
+        """The block devices of some servers."""
+        query = block_devices.select().where(block_devices.c.server_id.in_(server_ids))
+        found: dict[str, list[BlockDevice]] = {server_id: [] for server_id in server_ids}
+        with self.store.read() as db:
+            for row in db.execute(query.order_by(block_devices.c.device_name)):
+                found[row.server_id].append(rows.block_device(row))
+        return found
+
+    # -- commanding --------------------------------------------------------------------------------------------
+
+    def command(self, caller: Context, server_id: str, command: str, data: Struct | None = None) -> None:
+        """Accept a command of the server's life.
+
+        Raises LOCKED, or WRONG_STATE naming the command and the state; nothing changes then.
+        """
+        move = LIFE[command]
+        with self.store.write() as db:
+            server = self.show(caller, server_id)
+            self._check_lock(caller, server)
+            self._check_state(server, command)
+            self.states.show(db, server.id, move.shows)
+            self.engine.begin(command, data or Power(), caller, server.id)
+
+    def delete(self, caller: Context, server_id: str) -> None:
+        """Delete from whatever state; what runs on the server is interrupted.  Asked twice, it is done once."""
+        with self.store.write() as db:
+            server = self.show(caller, server_id)
+            self._check_lock(caller, server)
+            if server.task_state == Task.DELETING and "delete" in self.engine.running(server.id):
+                return
+            running = self.engine.interrupt(server.id, "delete")
+            self.states.show(db, server.id, Task.DELETING, deleting=True)
+            self.engine.begin(DELETE.kind, Delete(), caller, server.id, after=running)
+
+    def update(self, caller: Context, server_id: str, **values: Any) -> Server:
+        """Change what may be changed of a server: its name, description, addresses, metadata, tags, lock."""
+        with self.store.write() as db:
+            server = self.show(caller, server_id)
+            if "metadata" in values:
+                self._check_metadata(server.project_id, values["metadata"])
+            db.execute(servers.update().where(servers.c.id == server.id).values(updated_at=self.clock.now(), **values))
+            return rows.server_row(db, server_id)
+
+    def console(self, caller: Context, server_id: str, lines: int) -> bytes:
+        """The last lines of the guest's console; 0: all that is kept.  Raises WRONG_STATE where it has no host."""
+        server = self.show(caller, server_id)
+        if not server.host:
+            raise WRONG_STATE(
+                command="os-getConsoleOutput", server_id=server.id, attribute="vm_state", value=server.vm_state
+            )
+        now = self.clock.now()
+        order = m.ReadConsole(
+            server_id=server.id,
+            request_id=caller.request_id,
+            token=self._delegate(caller, server.id, now + seconds(60)),
+            sent_at=now,
+            lines=lines,
+        )
+        return self.bus.call(m.READ_CONSOLE, order, at=server.host, timeout=20).output
+
+    def check_idle(self, server: Server, command: str) -> None:
+        """Raise WRONG_STATE while something is being done to the server."""
+        if server.task_state != Task.NONE:
+            raise WRONG_STATE(
+                command=command, server_id=server.id, attribute="task_state", value=str(server.task_state)
+            )
+
+    def _check_state(self, server: Server, command: str) -> None:
+        move = LIFE[command]
+        if server.vm_state not in move.states:
+            raise WRONG_STATE(
+                command=_spoken(command), server_id=server.id, attribute="vm_state", value=str(server.vm_state)
+            )
+        if server.task_state not in move.activities:
+            self.check_idle(server, _spoken(command))
+
+    @staticmethod
+    def _check_lock(caller: Context, server: Server) -> None:
+        if server.locked and not caller.is_admin:
+            raise LOCKED(server_id=server.id)
+
+    def _check_metadata(self, project_id: str, metadata: dict[str, str]) -> None:
+        limit = self.quotas.limits(project_id)["metadata_items"]
+        if limit != UNLIMITED and len(metadata) > limit:
+            raise TOO_MANY_ITEMS(what="metadata items", limit=limit)
+
+
+def _spoken(command: str) -> str:
+    return "reboot" if command == "reboot_hard" else command

@@ -1,0 +1,127 @@
+"""Nova, as its own API and the other parts of the cloud use it."""
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from nephele.compute import rows
+from nephele.compute.actions import Actions
+from nephele.compute.conductor import Conductor
+from nephele.compute.doctor import Doctor
+from nephele.compute.flavors import Flavors
+from nephele.compute.guest_data import GuestData
+from nephele.compute.hosts import COMPUTE, Hosts
+from nephele.compute.key_pairs import KeyPairs
+from nephele.compute.launching import Launching
+from nephele.compute.model import Server, Task
+from nephele.compute.operations import OPERATIONS
+from nephele.compute.placing import Placing
+from nephele.compute.quotas import ComputeQuotas
+from nephele.compute.scheduler.service import Scheduler
+from nephele.compute.servers import Servers
+from nephele.compute.tables import servers as servers_table
+from nephele.config import Settings
+from nephele.identity.service import Identity
+from nephele.image.service import Images
+from nephele.kernel.bus import Bus
+from nephele.kernel.clock import Clock
+from nephele.kernel.engine import Engine
+from nephele.kernel.ids import Ids
+from nephele.kernel.store import Store
+from nephele.network.service import Networks
+from nephele.placement.service import Placement
+from nephele.volume.service import Volumes
+
+UP, DOWN, MAINTENANCE, UNKNOWN = "UP", "DOWN", "MAINTENANCE", "UNKNOWN"
+
+
+class Compute:
+    """Nova's parts, put together.
+
+    Args:
+        settings: quotas, scheduler, zone.
+        store: the database.
+        bus: the message queue.
+        clock: time.
+        ids: identifiers.
+        engine: takes operations.
+        identity: Keystone.
+        images: Glance.
+        networks: Neutron.
+        volumes: Cinder.
+        placement: Placement.
+        project_exists: whether there is a project of an id.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        bus: Bus,
+        clock: Clock,
+        ids: Ids,
+        engine: Engine,
+        identity: Identity,
+        images: Images,
+        networks: Networks,
+        volumes: Volumes,
+        placement: Placement,
+        project_exists: Callable[[str], bool],
+    ) -> None:
+        self.store, self.bus, self.clock, self.engine = store, bus, clock, engine
+        self.networks, self.volumes, self.placement, self.project_exists = networks, volumes, placement, project_exists
+        self.quotas = ComputeQuotas(store, settings.quotas)
+        self.flavors = Flavors(store, clock, ids)
+        self.key_pairs = KeyPairs(store, clock, self.quotas)
+        self.hosts = Hosts(store, clock, ids, placement, settings.scheduler, settings.availability_zone)
+        self.placing = Placing(store, self.hosts)
+        self.scheduler = Scheduler(store, placement, self.placing, settings.scheduler.filtering)
+        self.guests = GuestData(store, networks)
+        self.conductor = Conductor(
+            store, bus, clock, identity, networks, volumes, placement, self.hosts, self.placing, self.guests
+        )
+        self.servers = Servers(store, bus, clock, engine, self.quotas, identity.delegate)
+        self.actions = Actions(store)
+        self.doctor = Doctor(self)
+        self.launching = Launching(
+            store, clock, ids, engine, images, networks, volumes, self.flavors, self.key_pairs, self.quotas, self.hosts
+        )
+        for operation in OPERATIONS:
+            engine.register(operation, self.conductor)
+
+    def seed(self) -> None:
+        """What a new cloud has."""
+        self.flavors.seed()
+
+    def start(self, host: str) -> None:
+        """Serve the bus; conductor and scheduler of this process are on `host`."""
+        for binary in ("nova-conductor", "nova-scheduler"):
+            self.hosts.register_service(host, binary)
+        self.scheduler.serve(self.bus)
+        self.conductor.serve()
+        self.guests.serve(self.bus)
+
+    def servers_on(self, host: str) -> list[Server]:
+        """The servers that are on a host."""
+        c = servers_table.c
+        query = servers_table.select().where(c.host == host, c.deleted_at.is_(None)).order_by(c.number)
+        with self.store.read() as db:
+            return [rows.server(row) for row in db.execute(query)]
+
+    def workload(self, host: str) -> int:
+        """How many servers of a host something is being done to."""
+        c = servers_table.c
+        busy = sa.and_(c.host == host, c.deleted_at.is_(None), c.task_state != Task.NONE)
+        with self.store.read() as db:
+            return int(db.execute(sa.select(sa.func.count()).where(busy)).scalar_one())
+
+    def host_status(self) -> dict[str, str]:
+        """UP, DOWN or MAINTENANCE for each compute host."""
+        return {
+            service.host: MAINTENANCE if service.disabled else UP if self.hosts.is_up(service) else DOWN
+            for service in self.hosts.services(binary=COMPUTE)
+        }
+
+    def with_address(self, ip: str, ip6: str) -> sa.ColumnElement[bool]:
+        """The servers that have an address matching one of these regular expressions."""
+        return servers_table.c.id.in_(self.networks.servers_with_address(ip or ip6))

@@ -1,6 +1,7 @@
 import msgspec
 
-from nephele.network.agent.plan import FLOOD, Plan, plan
+from nephele.network.agent.host_space import FLOOD
+from nephele.network.agent.plan import Plan, plan
 from nephele.network.agent.settings import AgentSettings, ProviderLink
 from nephele.network.agent.spaces import Forward, Neighbour, Route
 from nephele.network.wiring import (
@@ -107,6 +108,12 @@ def test_an_interface_joins_the_bridge_and_a_bridge_is_joined() -> None:
 
     assert provider_links(ProviderLink(interface="eth7")) == {"eth7": OUTER.bridge}
     assert provider_links(ProviderLink(bridge="br-ext")) == {"nph22222222-11": "br-ext"}
+
+
+def test_a_port_without_its_network_says_so() -> None:
+    assert made(msgspec.structs.replace(WIRING, networks=(OUTER,), routers=())).failed == {
+        "p": f"its network {NET} is not on this host"
+    }
 
 
 def test_networks_that_cannot_be_made_say_why_and_take_nobody_along() -> None:

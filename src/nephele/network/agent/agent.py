@@ -21,6 +21,7 @@ from nephele.kernel.errors import Refused
 from nephele.network.agent.converge import HOST, Kernel
 from nephele.network.agent.dhcp import DhcpServers
 from nephele.network.agent.errors import AGENT_STOPPED, PORT_NOT_HERE, PORT_NOT_WIRED, WIRING_TIMED_OUT
+from nephele.network.agent.ground import run_folder
 from nephele.network.agent.metadata import MetadataDoors
 from nephele.network.agent.plan import Plan, plan
 from nephele.network.agent.settings import AgentSettings
@@ -63,7 +64,7 @@ class NetworkAgent:
         self._settings = settings
         self._clock = clock
         self._kernel = Kernel(settings.host_netns)
-        self._dhcp = DhcpServers(settings.host_netns, settings.run_folder / (settings.host_netns or "own"))
+        self._dhcp = DhcpServers(settings.host_netns, run_folder(settings))
         self._doors = MetadataDoors(host, bus)
         self._kernel.before_removal = self._doors.shut
         self._wake = threading.Condition()

@@ -4,6 +4,7 @@ import shutil
 
 from nephele.network.agent import netns
 from nephele.network.agent.converge import Kernel
+from nephele.network.agent.ground import run_folder
 from nephele.network.agent.nft import Ruleset
 from nephele.network.agent.plan import Plan
 from nephele.network.agent.settings import AgentSettings
@@ -12,7 +13,7 @@ from nephele.network.agent.spaces import Space
 
 def clean(settings: AgentSettings) -> dict[str, str]:
     """Leave nothing of ours; the answer says what couldn't be removed and why."""
-    shutil.rmtree(settings.run_folder / (settings.host_netns or "own"), ignore_errors=True)
+    shutil.rmtree(run_folder(settings), ignore_errors=True)
     kernel = Kernel(settings.host_netns)
     nothing = Plan(host=Space(name=settings.host_netns, is_host=True, rules=Ruleset()))
     if not netns.inode(settings.host_netns):  # the host is gone, its routers may be left

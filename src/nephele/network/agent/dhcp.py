@@ -15,7 +15,6 @@ from nephele.network.agent import names, netns
 from nephele.network.agent.dnsmasq import DhcpService
 from nephele.network.agent.errors import DHCP_NOT_STARTED
 from nephele.network.agent.frames import release
-from nephele.network.agent.plan import dhcp_folder
 
 
 class DhcpServers:
@@ -27,7 +26,7 @@ class DhcpServers:
 
     def ensure(self, service: DhcpService) -> None:
         """Have the server run with what `service` says.  Raises DHCP_NOT_STARTED."""
-        folder = dhcp_folder(self._folder, service.id)
+        folder = self._folder / service.id
         folder.mkdir(parents=True, exist_ok=True)
         with netns.entered(service.space):
             links = " ".join(f"{name}={socket.if_nametoindex(name)}" for name in service.links)

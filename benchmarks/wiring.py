@@ -7,10 +7,10 @@ import statistics
 from collections.abc import Callable
 
 import msgspec
+from tests.guests.netlab import PING_IN, group, lab, network, port
 
 from nephele.kernel.clock import stopwatch
 from nephele.network.wiring import HostWiring, WiredRule
-from tests.guests.netlab import PING_IN, group, lab, network, port
 
 PORTS, RULES, NETWORKS = 100, 1000, 10
 

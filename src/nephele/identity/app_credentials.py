@@ -13,6 +13,7 @@ from nephele.identity.revocations import Kind
 from nephele.identity.shared import Filters, Shared, columns_of, narrowed, store_new
 from nephele.identity.tables import access_rules, app_credentials
 from nephele.kernel.clock import Instant
+from nephele.kernel.context import AccessRule as ContextRule
 
 
 class AppCredential(Struct, frozen=True):
@@ -137,6 +138,15 @@ class AppCredentials:
         select = narrowed(sa.select(*_RULE).where(access_rules.c.user_id == user_id), filters, columns)
         with self._shared.store.read() as db:
             return [AccessRule(*row) for row in db.execute(select.order_by(access_rules.c.id))]
+
+    def rules_of(self, credential: AppCredential) -> tuple[ContextRule, ...] | None:
+        """What a credential's tokens are good for; None where it has no access rules."""
+        if not credential.access_rule_ids:
+            return None
+        with self._shared.store.read() as db:
+            select = sa.select(access_rules.c.service, access_rules.c.method, access_rules.c.path)
+            found = db.execute(select.where(access_rules.c.id.in_(credential.access_rule_ids)))
+            return tuple(ContextRule(*row) for row in found)
 
     def delete_rule(self, user_id: str, rule_id: str) -> None:
         """Remove an access rule.  Raises ACCESS_RULE_NOT_FOUND, or REFUSED while a credential uses it."""

@@ -112,15 +112,15 @@ class Assignments:
         """Every role that a user has on something, with what is inherited and implied."""
         with self._shared.store.read() as db:
             found = db.execute(_ROLES_ON[target], {"user_id": user_id, "target_id": target_id})
-            return self._roles.read_graph().expand(set(found.scalars()))
+            return self._roles.graph().expand(set(found.scalars()))
 
     def role_names(self, user_id: str, target: Target, target_id: str) -> set[str]:
         """The names of those roles, as a token carries them."""
-        return self._roles.read_graph().names(self.role_ids(user_id, target, target_id))
+        return self._roles.graph().names(self.role_ids(user_id, target, target_id))
 
     def names_of(self, role_ids: Iterable[str]) -> set[str]:
         """The names of some roles and of those that they imply, as a token carries them."""
-        graph = self._roles.read_graph()
+        graph = self._roles.graph()
         return graph.names(graph.expand(set(role_ids)))
 
     def project_ids(self, user_id: str) -> set[str]:

@@ -38,11 +38,6 @@ DUPLICATE = Error(
     "identity.duplicate", 409, "Conflict occurred attempting to store {what} - Duplicate entry found with {found}."
 )
 INVALID = Error("identity.invalid", 400, "{reason}")
-NO_DOMAIN = Error(
-    "identity.no_domain",
-    400,
-    "A domain-scoped token is required, or the request must name the domain_id.",
-)
 REFUSED = Error("identity.refused", 403, "You are not authorized to perform the requested action: {action}.")
 IMMUTABLE = Error(
     "identity.immutable",
@@ -51,4 +46,7 @@ IMMUTABLE = Error(
 )
 TREE_TOO_DEEP = Error("identity.tree_too_deep", 403, "Max hierarchy depth reached for the branch of {id}.")
 WRONG_METHOD = Error("identity.wrong_method", 401, "Attempted to authenticate with an unsupported method: {method}.")
+PASSWORD_LOCKED = Error(
+    "identity.password_locked", 400, "You cannot change your password: an administrator has locked it."
+)
 WRONG_PASSWORD = Error("identity.wrong_password", 401, "The original password is not right.")

@@ -30,6 +30,13 @@ _FILTERS = {
 }
 
 
+_domain = projects.alias("domain")
+_LIVE = sa.select(*_COLUMNS).where(
+    projects.c.enabled,
+    projects.c.is_domain | sa.exists().where(_domain.c.id == projects.c.domain_id, _domain.c.enabled),
+)
+
+
 class ProjectChange(Struct, frozen=True, kw_only=True):
     """What an update sets."""
 
@@ -60,6 +67,19 @@ class Projects:
         if not found:
             raise DOMAIN_NOT_FOUND(id=domain_id)
         return found[0]
+
+    def live(self, project_id: str) -> Project | None:
+        """The project (or domain), if it and its domain are enabled; without its tags."""
+        return self._live(projects.c.id == project_id)
+
+    def live_named(self, name: str, domain_id: str) -> Project | None:
+        """The project of that name in a domain, if both are enabled; without its tags."""
+        return self._live(projects.c.name == name, projects.c.domain_id == domain_id)
+
+    def _live(self, *where: sa.ColumnElement[bool]) -> Project | None:
+        with self._shared.store.read() as db:
+            row = db.execute(_LIVE.where(*where)).first()
+        return Project(*row) if row else None
 
     def named(self, name: str, domain_id: str) -> Project | None:
         """The project of that name in a domain; with an empty domain id, the domain of that name."""

@@ -75,9 +75,15 @@ class Revocations:
             self._store.after_commit(self.poll)
 
     def current(self) -> int:
-        """The number of the newest event, as this thread's transaction sees it: a new token's epoch."""
+        """The number of the newest event, as this thread's transaction sees it: a new token's epoch.
+
+        What is remembered by the epoch is as new as that, too.
+        """
         with self._store.read() as db:
-            return int(db.execute(_NEWEST).scalar_one())
+            newest = int(db.execute(_NEWEST).scalar_one())
+        if newest != self.epoch:
+            self.poll()
+        return newest
 
     def follow(self) -> None:
         """Learn what other servers recorded, if the last look is too long ago."""
@@ -87,7 +93,9 @@ class Revocations:
             self.poll()
 
     def poll(self) -> None:
-        """Learn of every event recorded since the last look."""
+        """Learn of every event recorded since the last look; not in a `write()`, which may still be rolled back."""
+        if self._store.is_writing:
+            return
         with self._learning, self._store.read() as db:
             for number, kind, subject in db.execute(_SINCE, {"epoch": self.epoch}):
                 self._latest[kind, subject] = number

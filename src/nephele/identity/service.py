@@ -135,6 +135,10 @@ class Identity:
             raise UNAUTHORIZED()
         return claims, context
 
+    def forget_verified(self) -> None:
+        """Drop what was remembered of verified tokens: the next sight of each verifies its signature again."""
+        self._known.clear()
+
     def _judged(self, claims: Claims) -> Claims:
         verdict = self.revocations.judge(claims)
         if verdict is Verdict.REVOKED:
@@ -194,6 +198,7 @@ class Identity:
             trust_id=context.trust_id,
             application_credential_id=context.application_credential_id,
             server_id=server_id,
+            access_rules=context.access_rules,
         )
         return self.keys.sign(claims)
 
@@ -224,4 +229,5 @@ def _context(claims: Claims, token: str) -> Context:
         auth_methods=claims.methods,
         trust_id=claims.trust_id,
         application_credential_id=claims.application_credential_id,
+        access_rules=claims.access_rules,
     )

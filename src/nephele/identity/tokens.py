@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from nephele.kernel.clock import Instant
+from nephele.kernel.context import AccessRule
 from nephele.kernel.errors import UNAUTHORIZED
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Claims(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     trust_id: str = ""
     application_credential_id: str = ""
     server_id: str = ""
+    access_rules: tuple[AccessRule, ...] | None = None
 
     @property
     def is_scoped(self) -> bool:

@@ -7,14 +7,21 @@ import sqlalchemy as sa
 from msgspec import UNSET, Struct, UnsetType
 
 from nephele.identity.cascades import forget_users
-from nephele.identity.errors import GROUP_NOT_FOUND, INVALID, MEMBER_NOT_FOUND, USER_NOT_FOUND, WRONG_PASSWORD
+from nephele.identity.errors import (
+    GROUP_NOT_FOUND,
+    INVALID,
+    MEMBER_NOT_FOUND,
+    PASSWORD_LOCKED,
+    USER_NOT_FOUND,
+    WRONG_PASSWORD,
+)
 from nephele.identity.model import Actor, Extra, Group, User
 from nephele.identity.passwords import MAX_PASSWORD, Passwords
 from nephele.identity.projects import Projects
 from nephele.identity.revocations import EVERYONE, Kind
 from nephele.identity.roles import merged_options
 from nephele.identity.shared import Filters, Shared, columns_of, narrowed, store_change, store_new
-from nephele.identity.tables import assignments, groups, memberships, users
+from nephele.identity.tables import assignments, groups, memberships, projects, users
 
 _USER = columns_of(users, User)
 _GROUP = columns_of(groups, Group)
@@ -45,10 +52,10 @@ class GroupChange(Struct, frozen=True, kw_only=True):
 class Users:
     """The users of all domains."""
 
-    def __init__(self, shared: Shared, passwords: Passwords, projects: Projects) -> None:
+    def __init__(self, shared: Shared, passwords: Passwords, owners: Projects) -> None:
         self._shared = shared
         self._passwords = passwords
-        self._projects = projects
+        self._projects = owners
 
     def get(self, user_id: str) -> User:
         """One user.  Raises USER_NOT_FOUND."""
@@ -57,6 +64,14 @@ class Users:
         if row is None:
             raise USER_NOT_FOUND(id=user_id)
         return User(*row)
+
+    def live(self, user_id: str) -> User | None:
+        """The user, if it and its domain are enabled."""
+        domain_enabled = sa.exists().where(projects.c.id == users.c.domain_id, projects.c.enabled)
+        select = sa.select(*_USER).where(users.c.id == user_id, users.c.enabled, domain_enabled)
+        with self._shared.store.read() as db:
+            row = db.execute(select).first()
+        return User(*row) if row else None
 
     def named(self, name: str, domain_id: str) -> User | None:
         """The user of that name in a domain."""
@@ -113,9 +128,13 @@ class Users:
             return self.get(user_id)
 
     def change_password(self, user_id: str, original: str, password: str) -> None:
-        """A user sets a new password itself.  All of its tokens end.  Raises WRONG_PASSWORD or INVALID."""
+        """A user sets a new password itself; its tokens end.  Raises WRONG_PASSWORD, PASSWORD_LOCKED, INVALID."""
         if not self.has_password(user_id, original):
             raise WRONG_PASSWORD()
+        if self.get(user_id).options.get("lock_password"):
+            raise PASSWORD_LOCKED()
+        if original == password:
+            raise INVALID(reason="The new password must differ from the old one.")
         self.update(user_id, UserChange(password=password))
 
     def has_password(self, user_id: str, password: str) -> bool:
@@ -147,10 +166,10 @@ class Users:
 class Groups:
     """The groups of all domains and who is in them."""
 
-    def __init__(self, shared: Shared, users_: Users, projects: Projects) -> None:
+    def __init__(self, shared: Shared, users_: Users, owners: Projects) -> None:
         self._shared = shared
         self._users = users_
-        self._projects = projects
+        self._projects = owners
 
     def get(self, group_id: str) -> Group:
         """One group.  Raises GROUP_NOT_FOUND."""

@@ -3,6 +3,14 @@
 from msgspec import Struct
 
 
+class AccessRule(Struct, frozen=True, array_like=True):
+    """A request that an application credential may make; its path may hold `*`, `**` and `{names}`."""
+
+    service: str
+    method: str
+    path: str
+
+
 class Context(Struct, frozen=True, kw_only=True):
     """A caller whose token was verified.
 
@@ -35,6 +43,8 @@ class Context(Struct, frozen=True, kw_only=True):
     trust_id: str = ""
     """Set where the token acts for another user by a trust."""
     application_credential_id: str = ""
+    access_rules: tuple["AccessRule", ...] | None = None
+    """The only requests that the token is good for; None where it is good for all."""
 
     @property
     def is_admin(self) -> bool:

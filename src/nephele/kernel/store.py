@@ -88,6 +88,11 @@ class Store:
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         return engine
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether this thread is inside a `write()`: what it reads may still be rolled back."""
+        return self._thread.writer is not None
+
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A connection to query with; inside a `write()`, that transaction's own."""

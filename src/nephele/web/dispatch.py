@@ -17,6 +17,7 @@ from nephele.kernel.context import Context
 from nephele.kernel.errors import BAD_REQUEST, INTERNAL, NOT_ALLOWED, NOT_FOUND, UNAUTHORIZED, Refused
 from nephele.kernel.ids import Ids
 from nephele.web import bodies
+from nephele.web.access import permits
 from nephele.web.call import Call
 from nephele.web.faults import JSON, Asked, keystone
 from nephele.web.microversions import Version, spoken
@@ -80,6 +81,7 @@ class Endpoint:
         if token:
             try:
                 caller = self.edge.verify(token)
+                self._check_access(caller, method, request)
             except Refused:
                 if not self._is_public(method):
                     raise
@@ -90,6 +92,12 @@ class Endpoint:
         if not self._is_public(method):
             raise UNAUTHORIZED()
         return msgspec.structs.replace(_NOBODY, request_id=request_id)
+
+    def _check_access(self, caller: Context, method: str, request: falcon.asgi.Request) -> None:
+        """Raise UNAUTHORIZED where the token is good for other requests only."""
+        rules = caller.access_rules
+        if rules is not None and not permits(rules, self.api.name, method, request.path, self.api.prefix):
+            raise UNAUTHORIZED()
 
     def _is_public(self, method: str) -> bool:
         return any(route.rule == PUBLIC for route in self._candidates(method))

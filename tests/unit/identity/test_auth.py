@@ -216,10 +216,55 @@ def test_a_user_changes_its_own_password(cloud: Cloud) -> None:
     wrong = {"user": {"original_password": "no", "password": "new"}}
     right = {"user": {"original_password": "demo-secret", "password": "new"}}
     assert cloud("POST", path, token="", json=wrong).status_code == 401
-    assert cloud("POST", path, token="", json={"user": {"password": "new"}}).status_code == 400
+    same = {"user": {"original_password": "demo-secret", "password": "demo-secret"}}
+    for bad in ({"user": {"password": "new"}}, same):
+        assert cloud("POST", path, token="", json=bad).status_code == 400
     assert cloud("POST", path, token="", json=right).status_code == 204
     assert cloud("GET", "/v3/auth/projects", token=token).status_code == 401
     assert cloud.token("demo", "new")
+
+
+def test_a_locked_password_is_changed_by_administrators_only(cloud: Cloud) -> None:
+    demo = cloud.id_of("users", "demo")
+    cloud("PATCH", f"/v3/users/{demo}", json={"user": {"options": {"lock_password": True}}})
+    own = {"user": {"original_password": "demo-secret", "password": "new"}}
+    assert cloud("POST", f"/v3/users/{demo}/password", token="", json=own).status_code == 400
+    assert cloud("PATCH", f"/v3/users/{demo}", json={"user": {"password": "new"}}).status_code == 200
+    assert cloud.token("demo", "new")
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({"multi_factor_auth_rules": [["password", "application_credential"]]}, 401),
+        ({"multi_factor_auth_rules": [["password", "application_credential"], ["password"]]}, 201),
+        ({"multi_factor_auth_rules": [["retina"]]}, 201),
+        ({"multi_factor_auth_rules": [["token", "password"]], "multi_factor_auth_enabled": False}, 201),
+    ],
+)
+def test_multi_factor_rules_hold(cloud: Cloud, options: dict[str, Any], status: int) -> None:
+    cloud("PATCH", f"/v3/users/{cloud.id_of('users', 'demo')}", json={"user": {"options": options}})
+    answer = cloud("POST", "/v3/auth/tokens", token="", json=login("demo", "demo-secret"))
+    assert answer.status_code == status
+
+
+def test_an_event_that_is_rolled_back_never_was(cloud: Cloud) -> None:
+    token = cloud.token("demo", "demo-secret", on_project("demo"))
+    identity = cloud.identity
+
+    def revoke_and_fail() -> None:
+        with identity.store.write():
+            identity.revoke(identity.examine(token)[0])
+            identity.revocations.poll()
+            identity.verify(token)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        revoke_and_fail()
+    assert identity.verify(token)
+    identity.revoke(identity.examine(token)[0])
+    with pytest.raises(Refused):
+        identity.verify(token)
 
 
 def test_scopes_that_the_caller_may_ask_for(cloud: Cloud) -> None:

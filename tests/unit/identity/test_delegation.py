@@ -6,6 +6,8 @@ import pytest
 from tests.unit.identity.conftest import Cloud, on_project
 
 from nephele.kernel.clock import FakeClock
+from nephele.kernel.context import AccessRule
+from nephele.web.access import permits
 
 
 @pytest.fixture
@@ -130,6 +132,40 @@ def test_access_rules(cloud: Cloud, demo: str, demo_id: str) -> None:
         cloud("DELETE", f"/v3/users/{demo_id}/application_credentials/{each['id']}", token=demo)
     assert cloud("DELETE", f"{path}/{kept['id']}", token=demo).status_code == 204
     assert cloud("GET", f"{path}/{kept['id']}", token=demo).status_code == 404
+
+
+def test_a_token_is_good_for_what_the_access_rules_say_only(cloud: Cloud, demo: str, demo_id: str) -> None:
+    rules = [
+        {"service": "identity", "path": "/v3/auth/projects", "method": "GET"},
+        {"service": "identity", "path": "/v3/users/{user_id}/projects", "method": "GET"},
+        {"service": "compute", "path": "/**", "method": "GET"},
+    ]
+    made = new_credential(cloud, demo, demo_id, secret="mine", access_rules=rules)
+    token = with_secret(cloud, id=made["id"], secret="mine").headers["X-Subject-Token"]
+    assert cloud("GET", "/v3/auth/projects", token=token).status_code == 200
+    assert cloud("GET", f"/v3/users/{demo_id}/projects", token=token).status_code == 200
+    for method, path in (("GET", "/v3/auth/catalog"), ("GET", f"/v3/users/{demo_id}"), ("POST", "/v3/auth/projects")):
+        assert cloud(method, path, token=token).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "permitted"),
+    [
+        ("/v2.1/servers", "/compute/v2.1/servers", True),
+        ("/compute/v2.1/servers", "/compute/v2.1/servers", True),
+        ("/v2.1/servers", "/compute/v2.1/servers/1", False),
+        ("/v2.1/servers/*", "/compute/v2.1/servers/1", True),
+        ("/v2.1/servers/*", "/compute/v2.1/servers/1/action", False),
+        ("/v2.1/servers/{server_id}/action", "/compute/v2.1/servers/1/action", True),
+        ("/v2.1/**", "/compute/v2.1/servers/1/action", True),
+        ("/v2.1/server.", "/compute/v2.1/servers", False),
+    ],
+)
+def test_paths_of_access_rules(path: str, asked: str, permitted: bool) -> None:
+    rules = [AccessRule("compute", "GET", path)]
+    assert permits(rules, "compute", "GET", asked, "/compute") is permitted
+    assert not permits(rules, "image", "GET", asked, "/compute")
+    assert not permits(rules, "compute", "POST", asked, "/compute")
 
 
 @pytest.fixture

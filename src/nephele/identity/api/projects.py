@@ -10,6 +10,7 @@ from nephele.identity.errors import INVALID, REFUSED, TAG_NOT_FOUND
 from nephele.identity.model import Project
 from nephele.identity.projects import ProjectChange
 from nephele.identity.service import Identity
+from nephele.kernel.errors import Refused
 from nephele.web.call import Call
 from nephele.web.routing import Reply
 
@@ -99,7 +100,12 @@ def create(identity: Identity, call: Call) -> views.View:
         extra,
         sent.tags,
     )
-    return {"project": views.project(call, identity.projects.create(project))}
+    try:
+        return {"project": views.project(call, identity.projects.create(project))}
+    except Refused as refused:
+        if refused.status == 404:  # of the domain or parent in the body, not of what the path names
+            raise INVALID(reason=refused.message) from None
+        raise
 
 
 def _place(identity: Identity, call: Call, sent: bodies.NewProject) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from nephele.identity.errors import NO_DOMAIN
+from nephele.identity.first_content import DEFAULT_DOMAIN
 from nephele.identity.model import Group, Project, Role, User
 from nephele.kernel.errors import Refused
 from nephele.web.call import Call
@@ -52,11 +52,8 @@ def of_role(role: Role) -> Facts:
 
 
 def default_domain(call: Call, named: str | None) -> str:
-    """The domain of a new resource: the one named, else that of the caller's token.  Raises NO_DOMAIN."""
-    domain_id = named or call.context.domain_id or call.context.project_domain_id
-    if not domain_id:
-        raise NO_DOMAIN()
-    return domain_id
+    """The domain of a new resource: the one named, else that of a token on a domain, else the default domain."""
+    return named or call.context.domain_id or DEFAULT_DOMAIN
 
 
 def listed_domain(call: Call, rule: str) -> list[tuple[str, str]]:

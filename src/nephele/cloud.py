@@ -162,6 +162,7 @@ class Cloud:
         if new:
             with self.store.write():
                 self.identity.seed(passwords["admin"], passwords["demo"])
+                self.networks.seed(self._project("admin"), self._project("demo"))
                 self.volumes.seed()
                 self.compute.seed()
                 self.images.seed("nephele-guest", self._project("admin"), self.settings.guest_image)

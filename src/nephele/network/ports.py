@@ -94,12 +94,16 @@ def create_port(work: Work, new: NewPort) -> Port:
     return make_port(work, network, new)
 
 
-def make_port(work: Work, network: Network, new: NewPort, *, counted: bool = True) -> Port:
-    """Make a port on `network`, whose caller is known to be allowed to; `counted`: against the project's quota."""
+def make_port(work: Work, network: Network, new: NewPort, *, counted: bool = True, version: int | None = None) -> Port:
+    """Make a port on `network`, whose caller is known to be allowed to.
+
+    `counted`: against the project's quota; `version`: with addresses of this IP version only.
+    """
     if counted:
         take_quota(work, "port", new.project_id)
     mac = _mac(work, network.id, new.mac_address)
-    ips = Allocation(work, network.id, subnets_of(work, network.id), mac, new.device_owner).choose(new.fixed_ips)
+    subnets = [subnet for subnet in subnets_of(work, network.id) if version in (None, subnet.ip_version)]
+    ips = Allocation(work, network.id, subnets, mac, new.device_owner).choose(new.fixed_ips)
     trusted = new.device_owner.startswith("network:")
     security = network.port_security_enabled if new.port_security_enabled is UNSET else bool(new.port_security_enabled)
     security = security and not trusted

@@ -4,17 +4,19 @@ from functools import partial
 from typing import Any
 
 from nephele.kernel.policy import Policy
-from nephele.network.api import handlers, root
+from nephele.network.api import handlers, root, routers
+from nephele.network.api.floating_ips import FLOATING_IP
 from nephele.network.api.kind import Kind
 from nephele.network.api.networks import NETWORK, SUBNET
 from nephele.network.api.ports import PORT
+from nephele.network.api.routers import ROUTER
 from nephele.network.api.security_groups import GROUP, RULE
 from nephele.network.service import Networks
 from nephele.web import faults
 from nephele.web.routing import PUBLIC, Api, Route
 
 Body = dict[str, Any]
-KINDS = (NETWORK, SUBNET, PORT, GROUP, RULE)
+KINDS = (NETWORK, SUBNET, PORT, GROUP, RULE, ROUTER, FLOATING_IP)
 
 
 def _of(kind: Kind) -> list[Route]:
@@ -38,12 +40,17 @@ def _of(kind: Kind) -> list[Route]:
     ]
 
 
+_ROUTER = "/v2.0/routers/{id}"
 ROUTES: list[Route] = [
     Route("GET", "/", root.versions, PUBLIC),
     Route("GET", "/v2.0", root.resources, PUBLIC),
     Route("GET", "/v2.0/extensions", root.extensions),
     Route("GET", "/v2.0/extensions/{id}", root.extension),
     *(route for kind in KINDS for route in _of(kind)),
+    Route("PUT", f"{_ROUTER}/add_router_interface", routers.join, body=Body),
+    Route("PUT", f"{_ROUTER}/remove_router_interface", routers.part, body=Body),
+    Route("PUT", f"{_ROUTER}/add_extraroutes", routers.add_routes, body=Body),
+    Route("PUT", f"{_ROUTER}/remove_extraroutes", routers.remove_routes, body=Body),
 ]
 
 

@@ -28,6 +28,7 @@ from nephele.network.networks import NETWORKS
 from nephele.network.policy import RULES
 from nephele.network.ports import remove_ports
 from nephele.network.security_groups import resolve_groups
+from nephele.network.seed import FirstNetworks, seed
 from nephele.network.servers import ServerPort
 from nephele.network.subnets import SUBNETS
 from nephele.network.wiring import ASK_WIRING, WIRING_APPLIED, AskWiring, HostWiring, WiringApplied
@@ -148,6 +149,11 @@ class Networks:
         with self.core.writing(SERVICE) as work:
             remove_ports(work, [port_id])
 
+    def seed(self, admin_project: str, demo_project: str, first: FirstNetworks | None = None) -> None:
+        """What a new cloud has: `public`, and the demo project's `private` with a router between; idempotent."""
+        with self.core.writing(SERVICE) as work:
+            seed(work, admin_project, demo_project, first or FirstNetworks())
+
     # Hosts.
 
     def register_agent(
@@ -172,7 +178,9 @@ class Networks:
         from nephele.network.host_wiring import host_wiring
 
         with self.core.reading(SERVICE) as work:
-            return host_wiring(work, ask.host)
+            wiring = host_wiring(work, ask.host)
+        self.heartbeat(ask.host)
+        return wiring
 
     def applied(self, report: WiringApplied) -> None:
         """What a host's agent did: ports become ACTIVE, or say why they are not."""

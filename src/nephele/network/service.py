@@ -179,7 +179,7 @@ class Networks:
 
         with self.core.reading(SERVICE) as work:
             wiring = host_wiring(work, ask.host)
-        self.heartbeat(ask.host)
+        self.heartbeat((ask.host,))
         return wiring
 
     def applied(self, report: WiringApplied) -> None:

@@ -108,6 +108,7 @@ def test_a_config_drive_is_found_on_an_ide_cdrom(tmp_path: Path, image: Path, ke
     extra = ("-drive", f"file={tmp_path}/drive.iso,if=ide,media=cdrom,format=raw,readonly=on")
     with wire(tmp_path, None) as space, machine(space, tmp_path, image, *extra) as guest:
         assert "hostname from-cdrom" in guest.wait_for("metadata from config-drive")
+        assert INSTANCE in guest.wait_for("config drive: instance")
 
 
 def test_the_ec2_form_is_enough(tmp_path: Path, image: Path, key: str) -> None:

@@ -18,7 +18,7 @@ _FACTS = {
     "kernel": "uname -r",
     "metadata service": "wget -q -O - http://169.254.169.254/openstack/latest/meta_data.json",
     "EC2 metadata": "wget -q -O - http://169.254.169.254/latest/meta-data/local-ipv4",
-    "config drive": "grep -q 'from config-drive' /var/log/nephele-guest.log && cat /run/metadata/meta_data.json",
+    "config drive": "cat /run/config-drive/meta_data.json",
     "user data": "for try in 1 2 3 4 5 6 7 8 9; do [ -e /run/user-data-ran ] && break; sleep 1; done; "
     "cat /run/user-data-ran",
 }

@@ -58,7 +58,7 @@ def _set_up(folder: Folder) -> LabHost:
     with _timed("cloud") as tell:
         if cloud.running(folder) is None:
             cloud.start(folder, host)
-        tell(folder.log.read_text().partition("\n")[0])
+        tell(next(line for line in folder.log.read_text().splitlines() if "ready" in line))
     return host
 
 

@@ -7,6 +7,7 @@ Only the edges turn them into text.
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 Instant = int
@@ -58,14 +59,20 @@ def to_datetime(instant: Instant) -> datetime:
     return datetime.fromtimestamp(instant / SECOND, UTC)
 
 
+@lru_cache(8192)
+def _second(seconds: int) -> str:
+    """A whole second since the epoch as text; lists show the same ones again and again."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
+
+
 def iso(instant: Instant) -> str:
     """`2026-01-31T12:00:00Z`, as Nova, Glance and Neutron write it."""
-    return to_datetime(instant).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _second(instant // SECOND) + "Z"
 
 
 def iso_micros(instant: Instant) -> str:
     """`2026-01-31T12:00:00.000000`, as Cinder and Nova's older resources write it."""
-    return to_datetime(instant).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    return f"{_second(instant // SECOND)}.{instant % SECOND:06d}"
 
 
 def parse_iso(text: str) -> Instant:

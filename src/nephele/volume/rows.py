@@ -22,7 +22,7 @@ _one_snapshot = _snapshots.where(snapshots.c.id == sa.bindparam("id"))
 
 def every(db: sa.Connection, kind: Callable[..., Thing], query: sa.Select[Any]) -> list[Thing]:
     """All that a query finds; its columns stand in the order of the thing's fields."""
-    return [kind(*row) for row in db.execute(query)]
+    return [kind(*row) for row in db.execute(query).all()]
 
 
 def volume(db: sa.Connection, id: str) -> Volume:
@@ -51,17 +51,17 @@ def snapshot(db: sa.Connection, id: str) -> Snapshot:
 
 def list_volumes(db: sa.Connection, narrow: Callable[[sa.Select[Any]], sa.Select[Any]]) -> list[Volume]:
     """The volumes that a narrowed query finds."""
-    return [Volume(*row) for row in db.execute(narrow(_volumes))]
+    return [Volume(*row) for row in db.execute(narrow(_volumes)).all()]
 
 
 def list_snapshots(db: sa.Connection, narrow: Callable[[sa.Select[Any]], sa.Select[Any]]) -> list[Snapshot]:
     """The snapshots that a narrowed query finds."""
-    return [Snapshot(*row) for row in db.execute(narrow(_snapshots))]
+    return [Snapshot(*row) for row in db.execute(narrow(_snapshots)).all()]
 
 
 def list_attachments(db: sa.Connection, narrow: Callable[[sa.Select[Any]], sa.Select[Any]]) -> list[Attachment]:
     """The attachments that a narrowed query finds."""
-    return [Attachment(*row) for row in db.execute(narrow(_attachments))]
+    return [Attachment(*row) for row in db.execute(narrow(_attachments)).all()]
 
 
 def attachments_of(db: sa.Connection, volume_ids: Collection[str]) -> dict[str, list[Attachment]]:

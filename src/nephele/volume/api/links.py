@@ -11,13 +11,22 @@ def root(call: Call) -> str:
     return f"/{project}" if project else ""
 
 
+class Links:
+    """The addresses of the things of one collection, with and without the API's version."""
+
+    __slots__ = ("_bookmark", "_self")
+
+    def __init__(self, call: Call, collection: str) -> None:
+        path = f"{root(call)}/{collection}/"
+        self._self, self._bookmark = f"{call.base_url}/v3{path}", call.base_url + path
+
+    def __call__(self, id: str) -> list[dict[str, str]]:
+        return [{"rel": "self", "href": self._self + id}, {"rel": "bookmark", "href": self._bookmark + id}]
+
+
 def links(call: Call, collection: str, id: str) -> list[dict[str, str]]:
     """A thing's own address, with and without the API's version."""
-    path = f"{root(call)}/{collection}/{id}"
-    return [
-        {"rel": "self", "href": f"{call.base_url}/v3{path}"},
-        {"rel": "bookmark", "href": f"{call.base_url}{path}"},
-    ]
+    return Links(call, collection)(id)
 
 
 def next_links(call: Call, path: str, ids: list[str], limit: int, max_limit: int = 1000) -> list[dict[str, str]]:

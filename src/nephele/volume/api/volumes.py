@@ -11,7 +11,7 @@ from nephele.kernel.errors import BAD_REQUEST, NOT_FOUND, UNSUPPORTED, Error
 from nephele.volume import rows
 from nephele.volume.accept import NewVolume
 from nephele.volume.api.bodies import check_uuid, number, stripped, truth
-from nephele.volume.api.links import links, moment, next_links
+from nephele.volume.api.links import Links, moment, next_links
 from nephele.volume.api.listing import Listed, read_listing
 from nephele.volume.changes import VolumeChange
 from nephele.volume.errors import METADATA_NOT_FOUND, VOLUME_NOT_FOUND
@@ -76,6 +76,7 @@ class View:
     def __init__(self, service: Volumes, call: Call) -> None:
         self._call = call
         self._is_admin = call.context.is_admin
+        self._links = Links(call, "volumes")
         self._sees_host = call.may("volume_extension:volume_host_attribute")
         self._sees_project = call.may("volume_extension:volume_tenant_attribute")
         self._sees_migration = call.may("volume_extension:volume_mig_status_attribute")
@@ -84,7 +85,7 @@ class View:
 
     def summary(self, volume: Volume) -> dict[str, object]:
         """Just what it is called."""
-        return {"id": volume.id, "name": volume.name, "links": links(self._call, "volumes", volume.id)}
+        return {"id": volume.id, "name": volume.name, "links": self._links(volume.id)}
 
     def full(self, volume: Volume, attached: list[Attachment]) -> dict[str, object]:
         """All of it, as showing and listing give it."""
@@ -110,7 +111,7 @@ class View:
             "snapshot_id": volume.snapshot_id,
             "source_volid": volume.source_volid,
             "metadata": metadata,
-            "links": links(self._call, "volumes", volume.id),
+            "links": self._links(volume.id),
             "user_id": volume.user_id,
             "bootable": "true" if volume.bootable else "false",
             "encrypted": False,

@@ -4,6 +4,7 @@ Layout as in QEMU's `docs/interop/qcow2.rst`, version 3, 64 KiB clusters.  Our o
 table large enough for `MAX_GB`, so that growing one is a change of the size in its header.
 """
 
+import errno
 import os
 import struct
 import zlib
@@ -27,6 +28,8 @@ _ZERO = 1
 _KNOWN_FEATURES = 0b11
 """Dirty and corrupt bits; the others (data file, zstd, extended L2) change how data is found."""
 GB = 1 << 30
+_PIECE = 1 << 20
+_ZEROS = bytes(_PIECE)
 MAX_GB = 4096
 """Largest overlay: what one cluster of first-level entries covers (4 TiB)."""
 
@@ -99,6 +102,14 @@ def _read_header(raw: bytes) -> tuple[int, ...]:
     return header
 
 
+def zeros(length: int) -> Iterator[bytes]:
+    """So many zeros, in pieces that cost nothing."""
+    for _piece in range(length // _PIECE):
+        yield _ZEROS
+    if length % _PIECE:
+        yield _ZEROS[: length % _PIECE]
+
+
 class Reader:
     """The content of a qcow2 file.
 
@@ -126,9 +137,29 @@ class Reader:
             self._below.close()
 
     def pieces(self) -> Iterator[bytes]:
-        """The content from its first byte to its last, cluster by cluster."""
-        for at in range(0, self.size, self._cluster):
-            yield self.read(at, min(self._cluster, self.size - at))
+        """The content from its first byte to its last."""
+        at = 0
+        while at < self.size:
+            empty = self._empty_until(at)
+            if empty > at:
+                yield from zeros(empty - at)
+                at = empty
+            else:
+                piece = min(self._cluster, self.size - at)
+                yield self.read(at, piece)
+                at += piece
+
+    def _empty_until(self, at: int) -> int:
+        """To where there are only zeros, told by the first-level table alone; `at` itself where that can't tell."""
+        span = self._cluster * (self._cluster // 8)
+        if self._below is not None and at < self._below.size:
+            return at
+        while at < self.size:
+            table = at // span
+            if table < len(self._l1) and self._l1[table] & _OFFSET:
+                break
+            at = (table + 1) * span
+        return min(at, self.size)
 
     def read(self, at: int, length: int) -> bytes:
         """`length` bytes from `at`; behind the end they are zeros."""
@@ -183,9 +214,19 @@ class RawReader:
         self._file.close()
 
     def pieces(self) -> Iterator[bytes]:
-        """The content from its first byte to its last."""
-        for at in range(0, self.size, 1 << 20):
-            yield self.read(at, min(1 << 20, self.size - at))
+        """The content from its first byte to its last; holes are not read."""
+        at, file = 0, self._file.fileno()
+        while at < self.size:
+            try:
+                data = os.lseek(file, at, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    raise
+                data = self.size
+            yield from zeros(data - at)
+            at = os.lseek(file, data, os.SEEK_HOLE) if data < self.size else self.size
+            for start in range(data, at, _PIECE):
+                yield self.read(start, min(_PIECE, at - start))
 
     def read(self, at: int, length: int) -> bytes:
         """`length` bytes from `at`; behind the end they are zeros."""

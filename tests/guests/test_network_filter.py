@@ -1,6 +1,7 @@
 """Security groups and anti-spoofing on a real kernel, with guests that try."""
 
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -9,8 +10,9 @@ from contextlib import contextmanager
 import msgspec
 import pytest
 from tests.guests.frames import arp_frame, arrives, ip_frame, udp
-from tests.guests.netlab import Lab, ask, group, lab, network, port, run, until, who_asks
+from tests.guests.netlab import Lab, ask, group, lab, network, port, repeater, repeats, run, until, who_asks
 
+from nephele.network.agent import netns
 from nephele.network.agent.filter import link_local
 from nephele.network.wiring import AddressPair, HostWiring, WiredRule
 
@@ -136,6 +138,20 @@ def test_egress_rules_hold_back_what_they_do_not_name(net: Lab) -> None:
         assert ask(evil.space, "10.0.0.12", 80) == "10.0.0.11"
         assert ask(evil.space, "10.0.0.12", 81) == ""
         assert not evil.pings("10.0.0.12")
+
+
+def test_a_connection_ends_with_the_rule_that_let_it_begin(net: Lab) -> None:
+    evil, good, _ = net.guests
+    with repeater(good.space, 10):
+        with netns.entered(evil.space):
+            connection = socket.create_connection(("10.0.0.12", 10), 2)
+        with connection:
+            assert repeats(connection)
+            more = WiredRule(direction="ingress", ethertype="IPv4", protocol="tcp", port_min=99, port_max=99)
+            with wanted(net, groups=(msgspec.structs.replace(OPEN, rules=(*OPEN.rules, more)), CLOSED)):
+                assert repeats(connection)
+            with wanted(net, groups=(group(1), CLOSED)):
+                assert not repeats(connection)
 
 
 def test_stateless_groups_need_a_rule_for_the_answer(net: Lab) -> None:

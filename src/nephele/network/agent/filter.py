@@ -33,6 +33,11 @@ _OWN_TRAFFIC = (
 """Let in to every port: answers to its DHCP requests, router advertisements, neighbour discovery."""
 
 
+_TRACKED = ("ct state related accept", "ct state established ct direction reply accept", "ct state invalid drop")
+"""Answers pass by their connection.  What opens a connection, and all that follows in that direction, is judged by the
+rules each time: so a connection lives as long as the rule that let it begin."""
+
+
 def filter_rules(wiring: HostWiring, members: Iterable[str]) -> Ruleset:
     """The rules of a host.  `members` are the links of our bridges that are no guest's taps."""
     if not wiring.networks:
@@ -185,7 +190,7 @@ def _inet_table(wiring: HostWiring, marks: dict[str, int]) -> Table:
 
 
 def _port_chains(port: WiredPort, groups: list[str], tracked: bool) -> dict[str, Chain]:
-    state = ("ct state established,related accept", "ct state invalid drop") if tracked else ()
+    state = _TRACKED if tracked else ()
     return {
         _chain("out", port.id): Chain((*state, *(f"jump {_chain('sg_out', group)}" for group in groups), "drop")),
         _chain("in", port.id): Chain(

@@ -4,6 +4,7 @@ PYTHONPATH=src:. python benchmarks/wiring.py      (root; makes a namespace and r
 """
 
 import statistics
+import time
 from collections.abc import Callable
 
 import msgspec
@@ -54,6 +55,10 @@ def main() -> None:
         measure(f"nothing new, {PORTS} ports", 20, lambda _: want(PORTS, 0))
         measure(f"one more port beside {PORTS}", 20, lambda number: want(PORTS + number + 1, 0))
         want(PORTS, 0)
+        began = time.process_time()
+        time.sleep(10 * one.settings.look_every)
+        spent = (time.process_time() - began) * 100
+        print(f"{f'looking at all of {PORTS} ports and {NETWORKS} networks':<60} {spent:7.1f} ms CPU each time")
         measure(f"{RULES} rules more, then less, on {PORTS} ports", 6, lambda number: want(PORTS, RULES * (number % 2)))
         want(PORTS, RULES)
         measure(f"one rule more beside {RULES}, on {PORTS} ports", 10, lambda number: want(PORTS, RULES + number))

@@ -264,3 +264,15 @@ print("ready", flush=True)
 import time
 time.sleep(60)
 """
+
+
+def test_a_network_that_goes_and_comes_back_serves_again(one: Lab) -> None:
+    web = one.guest(WEB)
+    assert "lease of 10.0.0.11" in web.dhcp(one.script)
+    wanted = one.server.wiring
+    for _ in range(3):
+        one.server.change(networks=(), ports=(), groups=())
+        assert until(lambda: not [name for name in netns.names() if name.startswith(one.host + ".dhcp")])
+        one.server.change(networks=wanted.networks, ports=wanted.ports, groups=wanted.groups)
+        one.agent.wire([WEB.id])
+        assert "lease of 10.0.0.11" in web.dhcp(one.script)

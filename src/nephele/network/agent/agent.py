@@ -20,6 +20,7 @@ from nephele.kernel.clock import SECOND, Clock, Instant
 from nephele.kernel.errors import Refused
 from nephele.network.agent.converge import HOST, Kernel
 from nephele.network.agent.dhcp import DhcpServers
+from nephele.network.agent.dnsmasq import DhcpService
 from nephele.network.agent.errors import AGENT_STOPPED, PORT_NOT_HERE, PORT_NOT_WIRED, WIRING_TIMED_OUT
 from nephele.network.agent.ground import run_folder
 from nephele.network.agent.metadata import MetadataDoors
@@ -72,8 +73,10 @@ class NetworkAgent:
         self._changed = True
         self._stopping = False
         self._wanted: HostWiring | None = None
+        self._planned: tuple[HostWiring, Plan] | None = None
         self._asked_at: Instant = 0
         self._looked_at: Instant = 0
+        self._served: dict[str, DhcpService] = {}
         self._reported: WiringApplied | None = None
         self._thread = threading.Thread(target=self._run, name=f"network-{host}", daemon=True)
 
@@ -154,13 +157,15 @@ class NetworkAgent:
         """Make the host as wanted and report, where there's news."""
         assert self._wanted is not None
         wiring = self._wanted
+        if self._planned is None or self._planned[0] != wiring:
+            self._planned = (wiring, plan(wiring, self._settings))
+        wanted = self._planned[1]
         if full:
             self._looked_at = self._clock.now()
-        wanted = plan(wiring, self._settings)
         failures = dict(wanted.failed)
         for owner, reason in self._kernel.converge(wanted, full=full).items():
             failures.setdefault(owner, reason)
-        for owner, reason in self._serve_dhcp(wanted).items():
+        for owner, reason in self._serve_dhcp(wanted, full=full).items():
             failures.setdefault(owner, reason)
         for owner, reason in self._doors.ensure(wanted.doors).items():
             log.warning("no metadata through %s: %s", owner, reason)
@@ -170,16 +175,23 @@ class NetworkAgent:
             self._reported = applied
         return applied
 
-    def _serve_dhcp(self, wanted: Plan) -> dict[str, str]:
+    def _serve_dhcp(self, wanted: Plan, *, full: bool) -> dict[str, str]:
+        """Have the DHCP servers run as wanted; those that did and didn't change are looked at only if `full`."""
         failures = {}
+        ids = {service.id for service in wanted.dhcp}
+        self._served = {one: service for one, service in self._served.items() if one in ids}
         for service in wanted.dhcp:
+            if not full and self._served.get(service.id) == service:
+                continue
+            self._served.pop(service.id, None)
             try:
                 self._dhcp.ensure(service)
+                self._served[service.id] = service
             except Refused as refused:
                 failures[service.id] = refused.message
             except OSError as error:
                 failures[service.id] = f"DHCP: {error}"
-        self._dhcp.forget({service.id for service in wanted.dhcp})
+        self._dhcp.forget(ids)
         return failures
 
 

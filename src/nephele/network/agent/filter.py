@@ -14,6 +14,7 @@ Marks outside of these are never changed, bridges that aren't ours never looked 
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from zlib import crc32
 
@@ -88,6 +89,7 @@ def _bridge_table(ports: tuple[WiredPort, ...], marks: dict[str, int], members: 
     return Table("bridge", sets, chains)
 
 
+@lru_cache(8192)
 def _sender_chain(port: WiredPort, mark: int) -> Chain:
     """Nothing but the port's own addresses, and nothing that only servers and routers send."""
     if not port.port_security:

@@ -166,6 +166,7 @@ class Cloud:
                 self.volumes.seed()
                 self.compute.seed()
                 self.images.seed("nephele-guest", self._project("admin"), self.settings.guest_image)
+                self.images.metadefs.seed(self._project("admin"))
         write_client_file(path, self.url, self.settings.region, passwords)
 
     def _project(self, name: str) -> str:

@@ -11,7 +11,7 @@ image back to queued and says so in the task and in `os_glance_failed_import`.
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import sqlalchemy as sa
@@ -25,7 +25,7 @@ from nephele.image.errors import (
     STORE_UNKNOWN,
     TASK_NOT_FOUND,
 )
-from nephele.image.model import STORE_ID, Image, ImportMethod, Status, Task, TaskStatus
+from nephele.image.model import STORE_ID, Image, ImportMethod, NewImage, Status, Task, TaskStatus
 from nephele.image.sources import Source, Sources
 from nephele.kernel.context import Context
 from nephele.kernel.errors import Refused
@@ -90,6 +90,25 @@ class Imports:
             properties = {**image.properties, LOCK: task.id, IMPORTING: STORE_ID, FAILED: ""}
             rows.update(db, rows.changed(image, images.clock.now(), properties=properties))
             images.store.after_commit(partial(self._submit, caller, task, image))
+
+    def start_new(self, caller: Context, new: NewImage, asked: dict[str, Any]) -> Task:
+        """An image made by a task (Glance's own, older way): it appears with its data, or not at all.
+
+        `asked` is the task's input, with the URI as `import_from`.  Raises BAD_URI and what `Images.create` raises.
+        """
+        images = self._images
+        images.access.policy.enforce("tasks_api_access", caller)
+        images.access.policy.enforce("add_task", caller)
+        method = Method(ImportMethod.WEB_DOWNLOAD, str(asked["import_from"]))
+        self._check_method(method)
+        with images.store.write() as db:
+            image = images.create(caller, new)
+            task = self._task(caller, image, ImportRequest(method))
+            given = {**task.input, "image_id": image.id, **asked}
+            task = msgspec.structs.replace(task, type="import", input=given)
+            tasks.insert(db, task, self._server)
+            images.store.after_commit(partial(self._submit, caller, task, image))
+        return task
 
     def _check_method(self, method: Method) -> None:
         if method.name == ImportMethod.WEB_DOWNLOAD:
@@ -187,6 +206,8 @@ class Imports:
         with images.store.write() as db:
             now = images.clock.now()
             tasks.finish(db, task.id, now, failed=message)
+            if task.type == "import":
+                rows.delete(db, task.image_id)
             for status in (Status.IMPORTING, Status.UPLOADING):
                 rows.move(db, task.image_id, status, Status.QUEUED, now, size=None, virtual_size=None)
             self._unlock(db, task.image_id, failed=STORE_ID)

@@ -76,6 +76,7 @@ ROUTES = [
     Route("POST", IMAGE + "/import", imports.start, body=ImportRequest, status=202),
     Route("GET", IMAGE + "/tasks", imports.of_image),
     Route("GET", "/v2/tasks", imports.index, "tasks_api_access"),
+    Route("POST", "/v2/tasks", imports.create, "tasks_api_access", imports.NewTask, status=201),
     Route("GET", "/v2/tasks/{task_id}", imports.show),
     Route("DELETE", "/v2/stores/{store_id}/{image_id}", imports.remove_from_store, status=204),
     Route("GET", IMAGE + "/locations", imports.locations),
@@ -100,4 +101,4 @@ ROUTES = [
 
 def api(service: Images, policy: Policy) -> Api:
     """Glance's HTTP face, at /image."""
-    return Api("image", "/image", service, ROUTES, faults.glance, policy)
+    return Api("image", "/image", service, ROUTES, faults.glance, policy, exact_paths=True)

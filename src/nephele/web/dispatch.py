@@ -56,6 +56,8 @@ class Endpoint:
         try:
             received_at = time.time_ns() // 1000
             version = edge.negotiate(api, request)
+            if api.exact_paths and request.scope["path"].endswith("/") and request.path != api.prefix:
+                raise NOT_FOUND()
             negotiated = elapsed()
             caller = self._caller(method, request, request_id, path)
             call = Call(api, request, caller, path, version, edge.base_url(request) + api.prefix)

@@ -64,6 +64,7 @@ class Api:
         max_body: bytes accepted in a JSON body.
         project_prefix: paths below this may be followed by a project id, which is checked and dropped:
             `/v2.1` makes `/v2.1/{project_id}/servers` another name of `/v2.1/servers`.
+        exact_paths: a path with a slash too many at its end is not there.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Api:
     versions: Versions | None = None
     max_body: int = 114_688
     project_prefix: str = ""
+    exact_paths: bool = False
 
 
 @dataclass(slots=True)

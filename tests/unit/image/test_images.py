@@ -336,6 +336,13 @@ def test_versions(call: Http) -> None:
     assert call("GET", "/image/versions", as_="").json() == answer.json()
 
 
+def test_an_empty_id_is_no_image(call: Http) -> None:
+    assert call("GET", f"{IMAGES}/").status_code == 404
+    assert call("DELETE", f"{IMAGES}/").status_code == 404
+    assert call("DELETE", IMAGES).status_code == 405
+    assert call("GET", "/image/", as_="").status_code == 300
+
+
 def test_faults_are_small_pages(call: Http) -> None:
     answer = call("GET", f"{IMAGES}/nowhere")
     assert answer.headers["Content-Type"].startswith("text/html")

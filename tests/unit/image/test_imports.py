@@ -155,6 +155,30 @@ def test_tasks_are_for_administrators(call: Http, clock: FakeClock) -> None:
     assert call("GET", "/image/v2/tasks?marker=nothing", as_="admin").status_code == 400
 
 
+def test_a_task_makes_an_image_or_nothing(call: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_such_name(*_: Any, **__: Any) -> Any:
+        raise OSError("no such name")
+
+    monkeypatch.setattr("socket.getaddrinfo", no_such_name)
+    told = {
+        "import_from": "http://nowhere.example/image",
+        "import_from_format": "qcow2",
+        "image_properties": {"name": "made", "disk_format": "qcow2", "container_format": "bare"},
+    }
+    tasks = "/image/v2/tasks"
+    assert call("POST", tasks, json={"type": "import", "input": told}).status_code == 403
+    assert call("POST", tasks, as_="admin", json={"type": "export", "input": told}).status_code == 400
+    inside = {**told, "import_from": "http://127.0.0.1/"}
+    assert call("POST", tasks, as_="admin", json={"type": "import", "input": inside}).status_code == 400
+    answer = call("POST", tasks, as_="admin", json={"type": "import", "input": told})
+    assert (answer.status_code, answer.json()["type"], answer.json()["status"]) == (201, "import", "pending")
+    deadline = time.monotonic() + 20
+    while (task := call("GET", f"{tasks}/{answer.json()['id']}", as_="admin").json())["status"] != "failure":
+        assert time.monotonic() < deadline, task
+    assert "no such name" in task["message"]
+    assert call("GET", f"{IMAGES}/{task['image_id']}", as_="admin").status_code == 404
+
+
 def test_what_a_dead_server_was_importing_has_failed(images: Images) -> None:
     image = images.create(MEMBER, NewImage(disk_format="qcow2", container_format="bare"))
     arrival = images.transfer.begin_staging(MEMBER, image.id)

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from tests.conftest import PROJECT, Http
 
+from nephele.image.service import Images
+
 ROOT = "/image/v2/metadefs/namespaces"
 WATCHDOG = {
     "namespace": "OS::Compute::Watchdog",
@@ -193,3 +195,13 @@ def test_schemas(call: Http, asked: str, name: str) -> None:
     schema = call("GET", f"/image/v2/schemas/metadefs/{asked}").json()
     assert schema["name"] == name
     assert schema["properties"]
+
+
+def test_a_new_cloud_knows_the_standard_ones(call: Http, images: Images) -> None:
+    images.metadefs.seed("a" * 32)
+    images.metadefs.seed("a" * 32)
+    listed = call("GET", f"{ROOT}?limit=100").json()["namespaces"]
+    assert len({each["namespace"] for each in listed}) == len(listed) > 15
+    shown = call("GET", f"{ROOT}/OS::Compute::Watchdog?resource_type=OS::Nova::Flavor").json()
+    assert "reset" in shown["properties"]["hw:watchdog_action"]["enum"]
+    assert call("DELETE", f"{ROOT}/OS::Compute::Watchdog", as_="admin").status_code == 403

@@ -26,7 +26,7 @@ _Tag = Annotated[str, msgspec.Meta(max_length=255)]
 
 def create(images: Images, call: Call) -> Reply:
     """POST /v2/images."""
-    image = images.create(call.context, _read_new(call.body))
+    image = images.create(call.context, read_new(call.body))
     headers = {
         "Location": f"/v2/images/{image.id}",
         "OpenStack-image-import-methods": ",".join(IMPORT_METHODS),
@@ -35,7 +35,8 @@ def create(images: Images, call: Call) -> Reply:
     return Reply(views.image(image), 201, headers)
 
 
-def _read_new(body: Any) -> NewImage:
+def read_new(body: Any) -> NewImage:
+    """What a body says of a new image.  Raises READ_ONLY, RESERVED or BAD_REQUEST."""
     if not isinstance(body, dict):
         raise BAD_REQUEST(reason="The body must be a JSON object.")
     for name in patch.READ_ONLY_NAMES - {"id"}:

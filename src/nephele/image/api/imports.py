@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, to_builtins
 
 from nephele.image.api import views
 from nephele.image.api.filters import read_task_page
+from nephele.image.api.images import read_new
 from nephele.image.errors import BAD_IMPORT
 from nephele.image.service import Images
 from nephele.web.call import Call
@@ -50,6 +51,28 @@ def index(images: Images, call: Call) -> dict[str, Any]:
     if found and len(found) == page.limit:
         body["next"] = views.href("/v2/tasks", call.query.pairs, found[-1].id)
     return body
+
+
+class TaskInput(Struct, frozen=True):
+    """What an import task is told."""
+
+    import_from: str
+    import_from_format: str
+    image_properties: dict[str, Any]
+
+
+class NewTask(Struct, frozen=True):
+    """The body of a new task; only imports are asked for in this way."""
+
+    type: Literal["import"]
+    input: TaskInput
+
+
+def create(images: Images, call: Call) -> dict[str, Any]:
+    """POST /v2/tasks."""
+    told: TaskInput = call.body.input
+    new = read_new(told.image_properties or {"disk_format": "qcow2", "container_format": "bare"})
+    return views.task(images.imports.start_new(call.context, new, to_builtins(told)))
 
 
 def show(images: Images, call: Call) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from nephele.image.metadefs.errors import (
     NAMESPACE_PROTECTED,
 )
 from nephele.image.metadefs.model import Item, Namespace, NewNamespace, Part
+from nephele.image.metadefs.standard import standard
 from nephele.image.metadefs.tables import items, namespaces
 from nephele.kernel.clock import Clock
 from nephele.kernel.context import Context
@@ -108,14 +109,26 @@ class Metadefs:
             created_at=now,
             updated_at=now,
         )
-        if db.execute(sa.select(namespaces.c.namespace).where(namespaces.c.namespace == made.namespace)).first():
-            raise NAMESPACE_EXISTS(namespace=made.namespace)
+        self._check_new(db, made.namespace)
         db.execute(namespaces.insert(), msgspec.structs.asdict(made))
         self._insert(db, made.namespace, Part.RESOURCE_TYPE, {e.name: e for e in new.resource_type_associations})
         self._insert(db, made.namespace, Part.PROPERTY, new.properties)
         self._insert(db, made.namespace, Part.OBJECT, {each.name: each for each in new.objects})
         self._insert(db, made.namespace, Part.TAG, {each.name: each for each in new.tags})
         return made
+
+    @staticmethod
+    def _check_new(db: sa.Connection, name: str) -> None:
+        if db.execute(sa.select(namespaces.c.namespace).where(namespaces.c.namespace == name)).first():
+            raise NAMESPACE_EXISTS(namespace=name)
+
+    def seed(self, owner: str) -> None:
+        """Give a new cloud the standard definitions.  Idempotent."""
+        with self.store.write() as db:
+            there = set(db.execute(sa.select(namespaces.c.namespace)).scalars())
+            for new in standard():
+                if new.namespace not in there:
+                    self.insert(db, new, owner)
 
     def _insert(self, db: sa.Connection, namespace: str, kind: Part, parts: dict[str, Any]) -> None:
         now = self._clock.now()
@@ -138,9 +151,7 @@ class Metadefs:
         with self.store.write() as db:
             before = self._find(db, caller, name, "modify_metadef_namespace")
             if new.namespace != name:
-                taken = sa.select(namespaces.c.namespace).where(namespaces.c.namespace == new.namespace)
-                if db.execute(taken).first():
-                    raise NAMESPACE_EXISTS(namespace=new.namespace)
+                self._check_new(db, new.namespace)
             after = Namespace(
                 new.namespace,
                 new.display_name or None,

@@ -7,6 +7,7 @@ address; each redirect is checked the same way.  An operator may name hosts that
 import http.client
 import ipaddress
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -17,6 +18,8 @@ from nephele.image.files import CHUNK
 REDIRECTS = 5
 SILENCE = 60.0
 """Seconds without a byte after which a web server is given up."""
+WITHIN = 6 * 3600.0
+"""Seconds within which all of an image must have come."""
 _PORTS = {"http": 80, "https": 443}
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 
@@ -121,11 +124,13 @@ def _connect(scheme: str, host: str, port: int, address: str) -> http.client.HTT
 
 
 def _content(uri: str, answer: http.client.HTTPResponse, limit: int) -> Iterator[bytes]:
-    expected, have = answer.length, 0
+    expected, have, deadline = answer.length, 0, time.monotonic() + WITHIN
     while chunk := answer.read(CHUNK):
         have += len(chunk)
         if limit and have > limit:
             raise FETCH_FAILED(uri=uri, reason=f"more than {limit} bytes")
+        if time.monotonic() > deadline:
+            raise FETCH_FAILED(uri=uri, reason=f"only {have} bytes came in {WITHIN / 3600:g} hours")
         yield chunk
     if expected is not None and have != expected:
         raise FETCH_FAILED(uri=uri, reason=f"only {have} of {expected} bytes came")

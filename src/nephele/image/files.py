@@ -58,9 +58,12 @@ class Files:
             path.unlink()
         return len(left)
 
-    def ids(self) -> set[str]:
-        """Every image whose data is here."""
-        return {path.name for path in self.root.iterdir() if path.is_file()}
+    def of_others(self, known: set[str], before: float) -> tuple[Path, ...]:
+        """Files that belong to no image of `known` and were last written before that (seconds since the epoch)."""
+        mine = [*self.root.iterdir(), *(self.root / "staged").iterdir()]
+        return tuple(
+            path for path in mine if path.name not in known and path.is_file() and path.stat().st_mtime < before
+        )
 
     def remove(self, image_id: str) -> None:
         """Remove an image's data, staged or not.  Idempotent."""

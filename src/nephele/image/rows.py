@@ -104,6 +104,17 @@ def abandoned(db: sa.Connection, writer: str) -> list[str]:
     return list(found.scalars())
 
 
+def stale(db: sa.Connection, before: Instant) -> list[str]:
+    """The images whose data was staged before that, and never imported."""
+    waits = (images.c.status == Status.UPLOADING, images.c.writer == "", images.c.updated_at < before)
+    return list(db.execute(sa.select(images.c.id).where(*waits)).scalars())
+
+
+def with_files(db: sa.Connection) -> set[str]:
+    """The images that have data, or soon will."""
+    return set(db.execute(sa.select(images.c.id).where(images.c.status != Status.QUEUED)).scalars())
+
+
 def usage(db: sa.Connection, project_id: str) -> tuple[int, int, int, int]:
     """Of a project: images, their bytes, images on their way in, bytes staged."""
     arriving = images.c.status.in_(sorted(ARRIVING))

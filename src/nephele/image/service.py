@@ -35,13 +35,16 @@ from nephele.image.model import STORE_ID, Image, Limits, NewImage, Status, Visib
 from nephele.image.sources import Regions, Sources
 from nephele.image.transfer import Transfer
 from nephele.kernel.bus import Bus
-from nephele.kernel.clock import Clock
+from nephele.kernel.clock import SECOND, Clock
 from nephele.kernel.context import Context
 from nephele.kernel.ids import Ids
 from nephele.kernel.policy import Policy
 from nephele.kernel.store import Store
 from nephele.kernel.trace import Recorder
 from nephele.web.paging import MARKER_NOT_FOUND
+
+YOUNG = 3600
+"""Seconds within which a file without an image is not taken for an orphan."""
 
 
 class Images:
@@ -315,6 +318,19 @@ class Images:
             if tag not in image.tags:
                 raise IMAGE_NOT_FOUND(image_id=image_id)
             rows.update(db, rows.changed(image, self.clock.now(), tags=[each for each in image.tags if each != tag]))
+
+    def orphans(self) -> tuple[Path, ...]:
+        """Files of the image directory that belong to no image; young ones may yet get theirs."""
+        with self.store.read() as db:
+            known = rows.with_files(db)
+        return self.files.of_others(known, self.clock.now() / SECOND - YOUNG)
+
+    def reap(self) -> tuple[Path, ...]:
+        """Remove the orphans; says which."""
+        found = self.orphans()
+        for path in found:
+            path.unlink(missing_ok=True)
+        return found
 
     def usage(self, caller: Context) -> dict[str, tuple[int, int]]:
         """What the caller's project uses, with its limit (-1: none), by upstream's quota names; sizes in MiB."""

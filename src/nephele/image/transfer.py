@@ -16,6 +16,7 @@ from nephele.image.errors import FORMATS_MISSING, IMAGE_GONE, QUOTA_FULL, WRONG_
 from nephele.image.files import Writer
 from nephele.image.formats import Inspection
 from nephele.image.model import STORE_ID, Image, Status, Written
+from nephele.kernel.clock import seconds
 from nephele.kernel.context import Context
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from nephele.image.service import Images
 
 HASH_ALGORITHM = "sha512"
+STAGED_FOR = seconds(48 * 3600)
+"""How long staged data waits for its import."""
 
 
 class Arrival:
@@ -74,6 +77,18 @@ class Transfer:
         for image_id in left:
             images.files.remove(image_id)
         images.files.sweep()
+        self.expire()
+
+    def expire(self) -> None:
+        """Staged data that nobody imported for STAGED_FOR goes; its image is queued again."""
+        images = self._images
+        with images.store.write() as db:
+            now = images.clock.now()
+            stale = rows.stale(db, now - STAGED_FOR)
+            for image_id in stale:
+                rows.move(db, image_id, Status.UPLOADING, Status.QUEUED, now, size=None, virtual_size=None)
+        for image_id in stale:
+            images.files.remove(image_id)
 
     def begin(self, caller: Context, image_id: str, expected_size: int = 0) -> Arrival:
         """Claim a queued image for an upload by the caller.
@@ -94,6 +109,7 @@ class Transfer:
         Raises FORBIDDEN, WRONG_STATUS or QUOTA_FULL.
         """
         images = self._images
+        self.expire()
         with images.store.write() as db:
             image = images.access.find(db, caller, image_id, "modify_image")
             self.check_quota(db, image, 0)

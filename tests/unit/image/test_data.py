@@ -255,6 +255,49 @@ def test_what_a_dead_server_was_writing_is_undone(images: Images, placed: bool) 
     assert files_of(images) == []
 
 
+def test_orphans_are_found_and_reaped(images: Images, clock: FakeClock) -> None:
+    new = NewImage(disk_format="raw", container_format="bare")
+    kept = images.create_with_data(MEMBER, new, [b"x"])
+    staged = images.create(MEMBER, new)
+    images.transfer.begin_staging(MEMBER, staged.id).complete()
+    for path in (images.files.root / "lost", images.files.staged("lost")):
+        path.write_bytes(b"x")
+    clock.advance(10_000_000_000)
+    assert len(images.orphans()) == 2
+    assert {path.name for path in images.reap()} == {"lost"}
+    assert images.orphans() == ()
+    assert files_of(images) == sorted([kept.id, staged.id])
+
+
+def test_staged_data_does_not_wait_for_ever(images: Images, clock: FakeClock) -> None:
+    image = images.create(MEMBER, NewImage(disk_format="raw", container_format="bare"))
+    images.transfer.begin_staging(MEMBER, image.id).complete()
+    clock.advance(47 * 3600)
+    images.transfer.expire()
+    assert images.show(MEMBER, image.id).status == Status.UPLOADING
+    clock.advance(2 * 3600)
+    images.transfer.expire()
+    assert images.show(MEMBER, image.id).status == Status.QUEUED
+    assert files_of(images) == []
+
+
+def test_a_silent_client_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nephele.image.api.stream.SILENCE", 0.01)
+
+    async def gather() -> None:
+        first = [{"type": "http.request", "body": b"x", "more_body": True}]
+
+        async def receive() -> Any:
+            return first.pop() if first else await asyncio.sleep(20)
+
+        scope = {"type": "http", "method": "PUT", "path": "/", "query_string": b"", "headers": [], "asgi": {}}
+        async for _piece in chunks(falcon.asgi.Request(scope, receive), 512):
+            pass
+
+    with pytest.raises(ConnectionAbortedError):
+        asyncio.run(gather())
+
+
 def test_another_servers_upload_is_left_alone(images: Images, tmp_path: Path) -> None:
     image = images.create(MEMBER, NewImage(disk_format="raw", container_format="bare"))
     arrival = images.transfer.begin(MEMBER, image.id)

@@ -3,9 +3,13 @@
 from typing import Any
 
 import pytest
-from tests.conftest import OTHER_PROJECT, PROJECT, Http
+from sqlalchemy.dialects import postgresql
+from tests.conftest import CALLERS, OTHER_PROJECT, PROJECT, Http
 
+from nephele.image import listing
+from nephele.image.api.filters import read_listing
 from nephele.kernel.clock import FakeClock
+from nephele.web.call import Query
 
 IMAGES = "/image/v2/images"
 PATCH = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
@@ -341,6 +345,14 @@ def test_an_empty_id_is_no_image(call: Http) -> None:
     assert call("DELETE", f"{IMAGES}/").status_code == 404
     assert call("DELETE", IMAGES).status_code == 405
     assert call("GET", "/image/", as_="").status_code == 300
+
+
+@pytest.mark.parametrize("query", ["", "tag=x&od%22d=1&name=in:a,b&size_min=1", "sort=size:asc,name&visibility=all"])
+def test_lists_can_be_asked_of_postgresql(query: str) -> None:
+    statement, _parameters = listing.select(CALLERS["member"], read_listing(Query(query)), None, sqlite=False)
+    text = str(statement.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
+    assert "json_each(" not in text
+    assert ("jsonb_each_text" in text, "jsonb_array_elements_text" in text) == ("od" in query, "tag" in query)
 
 
 def test_faults_are_small_pages(call: Http) -> None:

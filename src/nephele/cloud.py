@@ -31,6 +31,7 @@ from nephele.kernel.policy import Policy
 from nephele.kernel.store import Store, metadata
 from nephele.network import routes as network_routes
 from nephele.network.service import Networks
+from nephele.placement import routes as placement_routes
 from nephele.placement.service import Placement
 from nephele.volume import policy as volume_policy
 from nephele.volume import routes as volume_routes
@@ -113,6 +114,7 @@ class Cloud:
         return [
             identity_routes.api(self.identity, Policy(identity_policy.RULES)),
             image_routes.api(self.images, image_rules),
+            placement_routes.api(self.placement),
             volume_routes.api(self.volumes, Policy(volume_policy.RULES)),
             network_routes.api(self.networks, self.networks.policy),
             *compute_routes.api(self.compute),

@@ -13,7 +13,7 @@ from itertools import islice, product
 from typing import NamedTuple
 
 from nephele.placement.model import SHARING, Candidate, CandidatesRequest, Group
-from nephele.placement.snapshot import Providers
+from nephele.placement.snapshot import Providers, Room
 
 
 class Part(NamedTuple):
@@ -51,21 +51,31 @@ def _flat(now: Providers, suffix: str, group: Group, anchors: set[int] | None) -
             yield Candidate({uuid: resources} if resources else {}, {suffix: (uuid,)})
 
 
-def matching(now: Providers, group: Group) -> list[int]:
-    """Providers that satisfy the whole group alone."""
-    found: Iterable[int] | None = None
+def matching(now: Providers, group: Group) -> Iterator[int]:
+    """Providers that satisfy the whole group alone; no more of them are looked at than are taken."""
+    ids: Iterable[int] | None = None
     for wanted in _restrictions(now, group):
-        found = wanted if found is None else wanted.intersection(found)
+        ids = wanted if ids is None else wanted.intersection(ids)
+    if ids is not None:
+        ids = sorted(ids)
     for name, amount in group.resources.items():
-        rooms = now.rooms.get(name, {})
-        if found is None:
-            found = [i for i, room in rooms.items() if room.free >= amount and room.fits(amount)]
-        else:
-            found = [i for i in found if i in rooms and rooms[i].fits(amount)]
-    if found is None:
-        found = now.by_id
+        ids = _with_room(now.rooms.get(name, {}), amount, ids)
     bad = _forbidden(now, group)
-    return sorted(i for i in found if i not in bad) if not isinstance(found, list) or bad else found
+    found = now.by_id if ids is None else ids
+    return (i for i in found if i not in bad) if bad else iter(found)
+
+
+def _with_room(rooms: Mapping[int, Room], amount: int, ids: Iterable[int] | None) -> Iterator[int]:
+    """Those of the providers (None: of all) that have room; spelled out for speed, see `Room.fits`."""
+    if ids is None:
+        for i, room in rooms.items():
+            if room.free >= amount and room.min_unit <= amount <= room.max_unit and not amount % room.step_size:
+                yield i
+        return
+    for i in ids:
+        found = rooms.get(i)
+        if found is not None and found.free >= amount and found.fits(amount):
+            yield i
 
 
 def _restrictions(now: Providers, group: Group) -> Iterator[set[int]]:

@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Sequence
+from operator import add
 
 from nephele.compute.scheduler.decision import Decision, HostVerdict, Refusal, Tally, Verdict
 from nephele.compute.scheduler.filters import prepare, prepare_resources
@@ -44,11 +45,10 @@ def _with_room(request: SelectRequest, hosts: Sequence[HostState], resources: Te
         for host in hosts
         if host.most_memory_mb >= memory and host.most_vcpus >= vcpus and host.most_disk_gb >= disk
     ]
+    plain = all(host.plain_units for host in left)
     for name, test in resources:
-        passes = test.passes
-        if name in ("VCPU", "MEMORY_MB", "DISK_GB"):
-            left = [host for host in left if host.plain_units or passes(host)]
-        else:
+        if not plain or name not in ("VCPU", "MEMORY_MB", "DISK_GB"):
+            passes = test.passes
             left = [host for host in left if passes(host)]
     return left
 
@@ -57,12 +57,9 @@ def _best(
     request: SelectRequest, hosts: Sequence[HostState], settings: Settings, verdicts: tuple[Verdict, ...] = ()
 ) -> tuple[HostVerdict, ...]:
     weights = weigh(request, hosts, settings)
-    columns = list(weights.values())
-    totals = [sum(row) for row in zip(*columns, strict=True)] if len(columns) > 1 else columns[0] if columns else []
-    if totals:
-        places = heapq.nlargest(settings.keep, range(len(hosts)), key=totals.__getitem__)
-    else:
-        places = list(range(min(settings.keep, len(hosts))))
+    totals: list[float] = []
+    for column in weights.values():
+        totals = list(map(add, totals, column)) if totals else column
     return tuple(
         _verdict(
             hosts[place],
@@ -70,8 +67,17 @@ def _best(
             {name: column[place] for name, column in weights.items()},
             totals[place] if totals else 0.0,
         )
-        for place in places
+        for place in _highest(totals, settings.keep, len(hosts))
     )
+
+
+def _highest(totals: list[float], keep: int, hosts: int) -> Sequence[int]:
+    """Places of the highest totals, best first, earlier hosts before later ones of the same total."""
+    if not totals:
+        return range(min(keep, hosts))
+    least = heapq.nlargest(keep, totals)[-1]
+    places = [place for place, total in enumerate(totals) if total >= least]
+    return sorted(places, key=totals.__getitem__, reverse=True)[:keep]
 
 
 def _verdict(

@@ -84,6 +84,7 @@ def weigh(request: SelectRequest, hosts: Hosts, settings: Settings) -> dict[str,
     Raises UNKNOWN_FILTER.
     """
     weights = {}
+    grouped = [(place, host) for place, host in enumerate(hosts) if host.aggregates]
     for name in settings.enabled_weighers:
         if name not in WEIGHERS:
             raise UNKNOWN_FILTER(name=name, known=", ".join(WEIGHERS))
@@ -95,7 +96,7 @@ def weigh(request: SelectRequest, hosts: Hosts, settings: Settings) -> dict[str,
         if low == high:
             continue
         multiplier = float(getattr(settings, weigher.multiplier))
-        special = _by_aggregate(hosts, weigher.multiplier)
+        special = _by_aggregate(grouped, weigher.multiplier)
         if special:
             span = high - low
             weights[name] = [
@@ -107,15 +108,14 @@ def weigh(request: SelectRequest, hosts: Hosts, settings: Settings) -> dict[str,
     return weights
 
 
-def _by_aggregate(hosts: Hosts, setting: str) -> dict[int, float]:
+def _by_aggregate(grouped: Sequence[tuple[int, HostState]], setting: str) -> dict[int, float]:
     """Multipliers of hosts whose aggregates set one (the least where several do), by the host's place."""
     special = {}
-    for place, host in enumerate(hosts):
-        if host.aggregates:
-            values = [aggregate.metadata[setting] for aggregate in host.aggregates if setting in aggregate.metadata]
-            numbers = [number for number in map(_number, values) if number is not None]
-            if numbers:
-                special[place] = min(numbers)
+    for place, host in grouped:
+        values = [aggregate.metadata[setting] for aggregate in host.aggregates if setting in aggregate.metadata]
+        numbers = [number for number in map(_number, values) if number is not None]
+        if numbers:
+            special[place] = min(numbers)
     return special
 
 

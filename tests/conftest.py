@@ -1,6 +1,7 @@
 """Fixtures that any test may use: a store of its own, callers, and an HTTP client on one service's API."""
 
 import asyncio
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,12 +35,29 @@ CALLERS = {
 """Callers by the token that stands for them in tests of one service."""
 
 
+@pytest.fixture(scope="session")
+def empty_databases(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Makes an empty database with all tables known so far, once for each number of them."""
+    made: dict[int, Path] = {}
+
+    def make() -> Path:
+        tables = len(metadata.tables)
+        if tables not in made:
+            made[tables] = tmp_path_factory.mktemp("empty") / "empty.db"
+            store = Store(f"sqlite:///{made[tables]}")
+            with store.write() as db:
+                metadata.create_all(db)
+            store.close()
+        return made[tables]
+
+    return make
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(tmp_path: Path, empty_databases: Callable[[], Path]) -> Iterator[Store]:
     """An empty database with the tables of every domain that the test imported."""
+    shutil.copy(empty_databases(), tmp_path / "test.db")
     store = Store(f"sqlite:///{tmp_path}/test.db")
-    with store.write() as db:
-        metadata.create_all(db)
     yield store
     store.close()
 

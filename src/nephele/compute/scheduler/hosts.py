@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Sequence
+from itertools import compress
+from operator import is_not
 
 import msgspec
 
@@ -35,15 +37,10 @@ class JoinedHosts:
         with self._lock:
             raw = self._source.hosts()
             stale = self._changed_providers()
-            if raw is not self._raw:
-                self._take(raw, stale)
-            elif stale:
-                joined = list(self._joined)
-                for uuid in stale:
-                    place = self._places.get(uuid)
-                    if place is not None:
-                        joined[place] = join(raw[place], self._views.get(uuid))
-                self._joined = joined
+            if len(raw) != len(self._raw):
+                self._take_all(raw)
+            else:
+                self._take_changes(raw, stale)
             return self._joined
 
     def find(self, provider_uuid: str) -> HostState | None:
@@ -60,17 +57,24 @@ class JoinedHosts:
             self._views.pop(uuid, None)
         return {view.uuid for view in changed} | set(gone)
 
-    def _take(self, raw: Sequence[HostState], stale: set[str]) -> None:
-        old, joined, views = self._raw, self._joined, self._views
-        kept = len(old)
-        self._joined = [
-            joined[place]
-            if place < kept and old[place] is host and host.provider_uuid not in stale
-            else join(host, views.get(host.provider_uuid))
-            for place, host in enumerate(raw)
-        ]
-        if len(raw) != kept or any(new.provider_uuid != was.provider_uuid for new, was in zip(raw, old, strict=True)):
-            self._places = {host.provider_uuid: place for place, host in enumerate(raw)}
+    def _take_all(self, raw: Sequence[HostState]) -> None:
+        views = self._views
+        self._joined = [join(host, views.get(host.provider_uuid)) for host in raw]
+        self._places = {host.provider_uuid: place for place, host in enumerate(raw)}
+        self._raw = raw
+
+    def _take_changes(self, raw: Sequence[HostState], stale: set[str]) -> None:
+        """Join those anew that compute made anew (by identity: quick over thousands) or whose provider changed."""
+        changed = set(compress(range(len(raw)), map(is_not, raw, self._raw))) if raw is not self._raw else set()
+        if any(raw[place].provider_uuid != self._raw[place].provider_uuid for place in changed):
+            self._take_all(raw)
+            return
+        changed.update(self._places[uuid] for uuid in stale if uuid in self._places)
+        if changed:
+            joined = list(self._joined)
+            for place in changed:
+                joined[place] = join(raw[place], self._views.get(raw[place].provider_uuid))
+            self._joined = joined
         self._raw = raw
 
 

@@ -454,3 +454,18 @@ GROUP_AMBIGUOUS = Error(
     "Multiple security groups found matching '{id}'. Use an ID to be more specific.",
     name="NoUniqueMatch",
 )
+AGENT_WRONG_ROLE = Error(
+    "network.agent_wrong_role", 409, "Agent {id} is not a {role} or is disabled.", name="InvalidAgent"
+)
+NOT_HOSTED = Error(
+    "network.not_hosted",
+    409,
+    "The {what} {id} is not hosted by the agent {agent_id}.",
+    name="NetworkNotHostedByDhcpAgent",
+)
+ROUTER_HOSTED = Error(
+    "network.router_hosted",
+    409,
+    "The router {id} has been already hosted by the L3 agent on {host}.",
+    name="RouterHostedByL3Agent",
+)

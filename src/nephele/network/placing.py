@@ -157,6 +157,36 @@ def place_router(work: Work, router_id: str) -> None:
     work.db.execute(here.values(host=agent.host))
 
 
+def move_dhcp(work: Work, network_id: str, host: str) -> None:
+    """Let the DHCP service of a network run on that host."""
+    stop_dhcp(work, network_id)
+    work.db.execute(sa.insert(_placed).values(network_id=network_id, host=host))
+    renew_dhcp(work, network_id)
+    work.rewire()
+
+
+def stop_dhcp(work: Work, network_id: str) -> None:
+    """Let nobody serve the network until it is placed again."""
+    from nephele.network.ports import remove_ports
+
+    work.db.execute(sa.delete(_placed).where(_placed.c.network_id == network_id))
+    served = sa.select(_ports.c.id).where(_ports.c.network_id == network_id, _ports.c.device_owner == Owner.DHCP)
+    remove_ports(work, list(work.db.execute(served).scalars()))
+    work.rewire()
+
+
+def move_router(work: Work, router_id: str, host: str) -> None:
+    """Let a router run on that host (empty: nowhere); its ports go with it."""
+    from nephele.network.binding import bind
+
+    routers = tables.routers
+    vif_type, status, failure = bind(work, host)
+    work.db.execute(sa.update(routers).where(routers.c.id == router_id).values(host=host))
+    legs = sa.update(_ports).where(_ports.c.device_id == router_id, _ports.c.device_owner.like("network:router%"))
+    work.db.execute(legs.values(host=host, vif_type=vif_type, status=status, failure=failure))
+    work.rewire()
+
+
 def _adopt_routers(work: Work, host: str) -> None:
     """Routers without a host, or on a simulated one where this one is real, move here; so do their ports."""
     from nephele.network.binding import bind

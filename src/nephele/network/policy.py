@@ -21,6 +21,7 @@ _HELPERS = {
     "group_owner_reader": "role:reader and project_id:%(security_group:project_id)s",
     "shared": "'True':%(shared)s",
     "external": "'True':%(router:external)s",
+    "for_everyone": "'*':%(target_tenant)s",
     "network_device": "'True':%(is_network_device)s",
 }
 
@@ -83,7 +84,7 @@ RULES: dict[str, str] = {
     **_all("address_group", read=f"{_READER} or rule:shared"),
     **_guard(_MEMBER, "add_addresses", "remove_addresses"),
     **_all("rbac_policy"),
-    **_attributes(_ADMIN, "rbac_policy", "create update", "target_tenant"),
+    **_attributes("not rule:for_everyone or rule:admin_only", "rbac_policy", "create update", "target_tenant"),
     **_guard(_ADMIN, "get_agent", "update_agent", "delete_agent", "update_quota", "delete_quota"),
     **_guard(_ADMIN, "get_dhcp-networks", "create_dhcp-network", "delete_dhcp-network", "get_dhcp-agents"),
     **_guard(_ADMIN, "get_l3-routers", "create_l3-router", "delete_l3-router", "get_l3-agents"),

@@ -4,10 +4,11 @@ from functools import partial
 from typing import Any
 
 from nephele.kernel.policy import Policy
-from nephele.network.api import handlers, root, routers
+from nephele.network.api import agents, availability, handlers, pools, port_forwardings, quotas, root, routers
 from nephele.network.api.floating_ips import FLOATING_IP
 from nephele.network.api.kind import Kind
 from nephele.network.api.networks import NETWORK, SUBNET
+from nephele.network.api.pools import ADDRESS_GROUP, POOL, RBAC_POLICY, SCOPE
 from nephele.network.api.ports import PORT
 from nephele.network.api.routers import ROUTER
 from nephele.network.api.security_groups import GROUP, RULE
@@ -16,7 +17,7 @@ from nephele.web import faults
 from nephele.web.routing import PUBLIC, Api, Route
 
 Body = dict[str, Any]
-KINDS = (NETWORK, SUBNET, PORT, GROUP, RULE, ROUTER, FLOATING_IP)
+KINDS = (NETWORK, SUBNET, PORT, GROUP, RULE, ROUTER, FLOATING_IP, POOL, SCOPE, ADDRESS_GROUP, RBAC_POLICY)
 
 
 def _of(kind: Kind) -> list[Route]:
@@ -41,6 +42,8 @@ def _of(kind: Kind) -> list[Route]:
 
 
 _ROUTER = "/v2.0/routers/{id}"
+_AGENTS, _QUOTAS = "/v2.0/agents", "/v2.0/quotas"
+_FORWARDINGS = "/v2.0/floatingips/{id}/port_forwardings"
 ROUTES: list[Route] = [
     Route("GET", "/", root.versions, PUBLIC),
     Route("GET", "/v2.0", root.resources, PUBLIC),
@@ -51,6 +54,39 @@ ROUTES: list[Route] = [
     Route("PUT", f"{_ROUTER}/remove_router_interface", routers.part, body=Body),
     Route("PUT", f"{_ROUTER}/add_extraroutes", routers.add_routes, body=Body),
     Route("PUT", f"{_ROUTER}/remove_extraroutes", routers.remove_routes, body=Body),
+    Route("GET", f"{_ROUTER}/l3-agents", agents.l3_agents),
+    Route("GET", _FORWARDINGS, port_forwardings.index),
+    Route("POST", _FORWARDINGS, port_forwardings.create, body=Body, status=201),
+    Route("GET", f"{_FORWARDINGS}/{{other_id}}", port_forwardings.show),
+    Route("PUT", f"{_FORWARDINGS}/{{other_id}}", port_forwardings.update, body=Body),
+    Route("DELETE", f"{_FORWARDINGS}/{{other_id}}", port_forwardings.delete, status=204),
+    Route("GET", "/v2.0/floatingip_pools", availability.floating_pools),
+    Route("PUT", "/v2.0/address-groups/{id}/add_addresses", pools.ADD_ADDRESSES, body=Body),
+    Route("PUT", "/v2.0/address-groups/{id}/remove_addresses", pools.REMOVE_ADDRESSES, body=Body),
+    Route("PUT", "/v2.0/subnetpools/{id}/add_prefixes", pools.ADD_PREFIXES, body=Body),
+    Route("PUT", "/v2.0/subnetpools/{id}/remove_prefixes", pools.REMOVE_PREFIXES, body=Body),
+    Route("GET", _QUOTAS, quotas.index),
+    Route("GET", f"{_QUOTAS}/{{id}}", quotas.show),
+    Route("PUT", f"{_QUOTAS}/{{id}}", quotas.update, body=Body),
+    Route("DELETE", f"{_QUOTAS}/{{id}}", quotas.delete, status=204),
+    Route("GET", f"{_QUOTAS}/{{id}}/default", quotas.defaults),
+    Route("GET", f"{_QUOTAS}/{{id}}/details", quotas.details),
+    Route("GET", f"{_QUOTAS}/{{id}}/details.json", quotas.details),
+    Route("GET", _AGENTS, agents.index),
+    Route("GET", f"{_AGENTS}/{{id}}", agents.show),
+    Route("PUT", f"{_AGENTS}/{{id}}", agents.update, body=Body),
+    Route("DELETE", f"{_AGENTS}/{{id}}", agents.delete, status=204),
+    Route("GET", f"{_AGENTS}/{{id}}/dhcp-networks", agents.dhcp_networks),
+    Route("POST", f"{_AGENTS}/{{id}}/dhcp-networks", agents.add_dhcp_network, body=Body, status=201),
+    Route("DELETE", f"{_AGENTS}/{{id}}/dhcp-networks/{{other_id}}", agents.remove_dhcp_network, status=204),
+    Route("GET", f"{_AGENTS}/{{id}}/l3-routers", agents.l3_routers),
+    Route("POST", f"{_AGENTS}/{{id}}/l3-routers", agents.add_l3_router, body=Body, status=201),
+    Route("DELETE", f"{_AGENTS}/{{id}}/l3-routers/{{other_id}}", agents.remove_l3_router, status=204),
+    Route("GET", "/v2.0/networks/{id}/dhcp-agents", agents.dhcp_agents),
+    Route("GET", "/v2.0/availability_zones", agents.zones),
+    Route("GET", "/v2.0/network-ip-availabilities", availability.index),
+    Route("GET", "/v2.0/network-ip-availabilities/{id}", availability.show),
+    Route("GET", "/v2.0/service-providers", availability.providers),
 ]
 
 

@@ -182,7 +182,9 @@ def create_rules(work: Work, news: Sequence[NewRule]) -> list[SecurityRule]:
         made.append(_add(work, _checked(work, new)))
     GROUPS.bump(work, *{new.security_group_id for new in news})
     work.rewire()
-    return RULES.read(work, work.db.execute(sa.select(_rules).where(_rules.c.id.in_([rule.id for rule in made]))).all())
+    found = sa.select(_rules).where(_rules.c.id.in_([rule.id for rule in made]))
+    rules = {rule.id: rule for rule in RULES.read(work, work.db.execute(found).all())}
+    return [rules[rule.id] for rule in made]
 
 
 def delete_rule(work: Work, rule: SecurityRule) -> None:

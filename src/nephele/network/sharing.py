@@ -84,8 +84,7 @@ def create_rbac_policy(work: Work, draft: RbacPolicy) -> RbacPolicy:
         owned = owned.where(table.c.project_id == work.me)
     if work.db.execute(owned).first() is None:
         raise missing(id=draft.object_id)
-    if draft.target_tenant == EVERYONE:
-        work.enforce("create_rbac_policy:target_tenant", {"project_id": draft.project_id})
+    _enforce_target(work, "create", draft)
     take_quota(work, "rbac_policy", draft.project_id)
     if _policies(work, draft.object_id, draft.action, draft.target_tenant):
         raise errors.RBAC_EXISTS()
@@ -100,12 +99,17 @@ def change_rbac_policy(work: Work, old: RbacPolicy, new: RbacPolicy) -> RbacPoli
     """Share it with another project instead."""
     if new.target_tenant == old.target_tenant:
         return old
-    if new.target_tenant == EVERYONE:
-        work.enforce("update_rbac_policy:target_tenant", {"project_id": old.project_id})
+    _enforce_target(work, "update", new)
     if _policies(work, old.object_id, old.action, new.target_tenant):
         raise errors.RBAC_EXISTS()
     _refuse_if_used(work, old)
     return RBAC.save(work, old, new)
+
+
+def _enforce_target(work: Work, verb: str, policy: RbacPolicy) -> None:
+    """Sharing with everyone has a rule of its own."""
+    target = {"project_id": policy.project_id, "target_tenant": policy.target_tenant}
+    work.enforce(f"{verb}_rbac_policy:target_tenant", target)
 
 
 def delete_rbac_policy(work: Work, policy: RbacPolicy) -> None:

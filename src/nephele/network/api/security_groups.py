@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from nephele.network import tables
 from nephele.network.api.kind import ID, STANDARD, Kind, Values
 from nephele.network.api.networks import shared_filter
-from nephele.network.attributes import Attribute, Bad, boolean, ip_or_cidr, maybe, one_of, text, uuid
+from nephele.network.attributes import Attribute, Bad, boolean, ip_or_cidr, maybe, one_of, text
 from nephele.network.model import SecurityGroup, SecurityRule
 from nephele.network.records import BLANK
 from nephele.network.security_groups import (
@@ -60,7 +60,7 @@ RULE = Kind(
     (
         ID,
         *STANDARD,
-        Attribute("security_group_id", uuid),
+        Attribute("security_group_id", text(36)),
         Attribute("direction", one_of("ingress", "egress")),
         Attribute("ethertype", _ethertype, "IPv4"),
         Attribute("protocol", read_protocol, None),
@@ -68,8 +68,8 @@ RULE = Kind(
         Attribute("port_range_max", _port, None),
         Attribute("remote_ip_prefix", _prefix, None),
         Attribute("normalized_cidr"),
-        Attribute("remote_group_id", maybe(uuid), None),
-        Attribute("remote_address_group_id", maybe(uuid), None),
+        Attribute("remote_group_id", maybe(text(36)), None),
+        Attribute("remote_address_group_id", maybe(text(36)), None),
         Attribute("belongs_to_default_sg"),
     ),
     create_many=lambda work, drafts: create_rules(work, [NewRule(**draft) for draft in drafts]),

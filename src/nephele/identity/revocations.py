@@ -1,15 +1,15 @@
 """What became of tokens since they were issued, as a growing table that every server follows.
 
 Each event has a number; a token carries the number that was the newest when it was issued (its epoch), so
-an event touches the tokens issued before it, whatever the clocks say.  Three kinds:
+an event touches the tokens issued before it, whatever the clocks say.  Three sorts:
 
 - *revoke*: a token (by its audit id), or all of a user, project, domain, trust or application credential, are dead;
 - *recheck*: what a user (or everyone) may do has changed: roles and names are read again;
-- *change*: the catalog or the roles changed: what was remembered of them is forgotten.
+- *change*: the catalog, the roles or the signing keys changed: what was remembered of them is forgotten.
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -31,6 +31,7 @@ class Kind(StrEnum):
     APPLICATION_CREDENTIAL = "app_cred"
     RECHECK = "recheck"
     CHANGE = "change"
+    KEYS = "keys"
 
 
 class Verdict(StrEnum):
@@ -60,8 +61,9 @@ class Revocations:
         self._latest: dict[tuple[str, str], int] = {}
         self._poll_at: Instant = 0
         self._learning = threading.Lock()
+        self.on_new_keys: Callable[[], None] = lambda: None
         self.epoch = 0
-        """The number of the newest event known here."""
+        """The number of the newest event known here; `on_new_keys` is called when keys were rotated."""
 
     def add(self, *events: tuple[Kind, str]) -> None:
         """Record events in the transaction that this thread is in; they hold here as soon as it has committed."""
@@ -96,10 +98,13 @@ class Revocations:
         """Learn of every event recorded since the last look; not in a `write()`, which may still be rolled back."""
         if self._store.is_writing:
             return
+        keys_before = self._latest.get((Kind.KEYS, ""), 0)
         with self._learning, self._store.read() as db:
             for number, kind, subject in db.execute(_SINCE, {"epoch": self.epoch}):
                 self._latest[kind, subject] = number
                 self.epoch = number
+        if self._latest.get((Kind.KEYS, ""), 0) != keys_before:
+            self.on_new_keys()
 
     def prune(self) -> None:
         """Drop events older than any token; called when the cloud starts.  Their numbers are never given again."""

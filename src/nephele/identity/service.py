@@ -16,7 +16,7 @@ from nephele.identity.revocations import Kind, Revocations, Verdict
 from nephele.identity.roles import Roles
 from nephele.identity.shared import Shared
 from nephele.identity.tables import signing_keys
-from nephele.identity.tokens import Claims, Keyring
+from nephele.identity.tokens import Claims, Keyring, key_id_of
 from nephele.identity.trusts import Trusts
 from nephele.identity.users import Groups, Users
 from nephele.kernel.clock import SECOND, Clock, Instant
@@ -51,7 +51,9 @@ class Identity:
         token_lifetime: Instant = TOKEN_LIFETIME,
     ) -> None:
         self.store, self.clock, self.ids = store, clock, ids
-        self.revocations = Revocations(store, clock, max(token_lifetime, DELEGATION_LIFETIME))
+        self.longest_life = max(token_lifetime, DELEGATION_LIFETIME)
+        self.revocations = Revocations(store, clock, self.longest_life)
+        self.revocations.on_new_keys = self.load_keys
         shared = Shared(store, clock, ids, self.revocations)
         self.passwords = passwords or Passwords()
         self.projects = Projects(shared)
@@ -80,22 +82,34 @@ class Identity:
         self._domain_names: tuple[int, dict[str, str]] = (-1, {})
 
     def load_keys(self) -> None:
-        """Learn the keys that tokens are signed with; the first cloud of a database makes one."""
-        with self.store.write() as db:
-            rows = db.execute(signing_keys.select().order_by(signing_keys.c.created_at)).all()
-            if not rows:
-                self._make_key()
-            for row in rows:
+        """Learn the keys that tokens are signed with: the newest signs, those that have not retired verify."""
+        with self.store.read() as db:
+            rows = db.execute(signing_keys.select().order_by(signing_keys.c.retires_at.desc()))
+            kept = {
                 self.keys.add(row.private)
+                for row in rows.all()
+                if row.retires_at == 0 or row.retires_at > self.clock.now()
+            }
+        self.keys.keep_only(kept)
 
-    def _make_key(self) -> None:
-        private = secrets.token_bytes(32)
+    def rotate_keys(self) -> None:
+        """Sign with a new key from now on, on every server; tokens of the old ones stay good until they expire."""
+        now = self.clock.now()
         with self.store.write() as db:
-            values = {"private": private, "created_at": self.clock.now(), "retires_at": 0}
-            db.execute(signing_keys.insert().values(id=self.keys.add(private), **values))
+            self.store.lock("identity.keys")
+            db.execute(signing_keys.delete().where(signing_keys.c.retires_at.between(1, now)))
+            retire = signing_keys.update().where(signing_keys.c.retires_at == 0)
+            db.execute(retire.values(retires_at=now + self.longest_life))
+            private = secrets.token_bytes(32)
+            values = {"private": private, "created_at": now, "retires_at": 0}
+            db.execute(signing_keys.insert().values(id=key_id_of(private), **values))
+            self.revocations.add((Kind.KEYS, ""))
 
     def start(self) -> None:
-        """Load keys and revocations; called once the tables are there."""
+        """Load keys and revocations; called once the tables are there.  The first cloud of a database makes a key."""
+        with self.store.write() as db:
+            if db.execute(signing_keys.select()).first() is None:
+                self.rotate_keys()
         self.load_keys()
         self.revocations.prune()
         self.revocations.poll()

@@ -80,20 +80,15 @@ class Keyring:
 
     def trust(self, public: bytes) -> bytes:
         """Verify with a public key (32 bytes) too: its id."""
-        from hashlib import sha256
-
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-        key_id = sha256(public).digest()[:4]
+        key_id = _key_id(public)
         self._public[key_id] = Ed25519PublicKey.from_public_bytes(public)
         return key_id
 
-    def __contains__(self, key_id: bytes) -> bool:
-        return key_id in self._public
-
-    def forget(self, key_id: bytes) -> None:
-        """Verify nothing with that key any more."""
-        self._public.pop(key_id, None)
+    def keep_only(self, key_ids: set[bytes]) -> None:
+        """Verify nothing with other keys any more."""
+        self._public = {key_id: key for key_id, key in self._public.items() if key_id in key_ids}
 
     def sign(self, claims: Claims) -> str:
         """The token that says so."""
@@ -117,6 +112,19 @@ class Keyring:
             return _decode(signed[_HEAD:])
         except (InvalidSignature, msgspec.MsgspecError):
             raise UNAUTHORIZED() from None
+
+
+def key_id_of(private: bytes) -> bytes:
+    """The id of a private key (32 bytes)."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return _key_id(Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw())
+
+
+def _key_id(public: bytes) -> bytes:
+    from hashlib import sha256
+
+    return sha256(public).digest()[:4]
 
 
 def _bytes_of(token: str) -> bytes:

@@ -146,14 +146,27 @@ def _all(checks: list[Check]) -> Check:
     return lambda caller, target: all(check(caller, target) for check in checks)
 
 
+_TRUTHS = {True: ("true", "1"), False: ("false", "0")}
+_OTHER_NAMES = {
+    "token.domain.id": "domain_id",
+    "token.project.domain.id": "project_domain_id",
+    "token.project.id": "project_id",
+    "None": "'None'",
+}
+"""What OpenStack's rules also call an attribute of the caller."""
+
+
 def _compare(attribute: str, value: str) -> Check:
-    """`user_id:%(user_id)s`, `is_admin:True`, `'literal':%(key)s`, `system_scope:all`."""
+    """`user_id:%(user_id)s`, `is_admin:True`, `'literal':%(key)s`, `None:%(key)s`, `system_scope:all`."""
+    attribute = _OTHER_NAMES.get(attribute, attribute)
     literal = attribute[1:-1] if attribute.startswith("'") else None
     wanted = re.fullmatch(r"%\(([^)]*)\)s", value)
 
     def check(caller: Context, target: Target) -> bool:
         have = literal if literal is not None else getattr(caller, attribute, None)
         want = target.get(wanted[1]) if wanted else value
+        if have is True or have is False:
+            return str(want).lower() in _TRUTHS[have]
         return have is not None and have != "" and str(have) == str(want)
 
     return check

@@ -131,10 +131,29 @@ def test_keys_rotate_with_overlap() -> None:
     keys.add(bytes(32))
     new = keys.sign(claims())
     assert keys.read(old) == keys.read(new)
-    keys.forget(raw(old)[1:5])
+    keys.keep_only({raw(new)[1:5]})
     assert keys.read(new)
     with pytest.raises(Refused):
         keys.read(old)
+
+
+def test_a_cloud_rotates_its_keys_and_other_servers_follow(identity: Identity, clock: FakeClock) -> None:
+    there = Identity(identity.store, clock, identity.ids)
+    there.start()
+    long_lived = claims(epoch=10**9, expires_at=clock.now() + 10**15)
+    old = identity.keys.sign(long_lived)
+    clock.advance(1)
+    identity.rotate_keys()
+    new = identity.keys.sign(long_lived)
+    assert raw(new)[1:5] != raw(old)[1:5]
+    assert there.verify(old).user_name == there.verify(new).user_name == "demo"
+    clock.advance(25 * 3600)
+    identity.rotate_keys()
+    there.forget_verified()
+    there.revocations.poll()
+    with pytest.raises(Refused):
+        there.verify(old)
+    assert there.verify(new)
 
 
 @pytest.mark.parametrize(("offset", "passes"), [(-1, False), (0, False), (1, True)])

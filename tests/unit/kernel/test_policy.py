@@ -1,6 +1,7 @@
 import pytest
 from tests.conftest import CALLERS, PROJECT
 
+from nephele.kernel.context import Context
 from nephele.kernel.errors import Refused
 from nephele.kernel.policy import Policy, PolicyError
 
@@ -44,3 +45,19 @@ def test_a_refusal_names_the_rule() -> None:
     with pytest.raises(Refused, match="shut") as refused:
         Policy(RULES).enforce("shut", CALLERS["member"])
     assert refused.value.status == 403
+
+
+@pytest.mark.parametrize(
+    ("check", "allowed"),
+    [
+        ("token.domain.id:%(target.domain.id)s", True),
+        ("token.project.domain.id:%(target.domain.id)s", False),
+        ("None:%(target.role.domain_id)s", True),
+        ("None:%(target.domain.id)s", False),
+        ("is_admin:1", True),
+    ],
+)
+def test_upstreams_other_names(check: str, allowed: bool) -> None:
+    caller = Context(request_id="", domain_id="d", roles=frozenset(("admin",)))
+    target = {"target.domain.id": "d", "target.role.domain_id": None}
+    assert Policy({"rule": check}).allows("rule", caller, target) is allowed

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import Struct
 
-from nephele.identity.cascades import forget_credentials
+from nephele.identity.cascades import forget_credentials, trustees_of
 from nephele.identity.errors import ASSIGNMENT_NOT_FOUND, REFUSED
 from nephele.identity.model import SYSTEM, Actor, Assignment, Role, Target
 from nephele.identity.projects import Projects
@@ -61,7 +61,7 @@ class Assignments:
             self._check_parts(assignment)
             if not self._exists(db, assignment):
                 db.execute(assignments.insert().values(**_values(assignment)))
-                self._announce(assignment)
+                self._announce(db, assignment)
 
     def _check_parts(self, assignment: Assignment) -> None:
         role = self._roles.get(assignment.role_id)
@@ -92,7 +92,7 @@ class Assignments:
             db.execute(assignments.delete().where(*_is(assignment)))
             if assignment.target_type is Target.PROJECT and assignment.actor_type is Actor.USER:
                 forget_credentials(db, assignment.actor_id, assignment.target_id)
-            self._announce(assignment)
+            self._announce(db, assignment)
 
     def granted(self, actor: tuple[Actor, str], target: tuple[Target, str], *, inherited: bool = False) -> list[Role]:
         """The roles that were given to just this user or group on just this."""
@@ -220,9 +220,13 @@ class Assignments:
     def _exists(self, db: sa.Connection, assignment: Assignment) -> bool:
         return db.execute(sa.select(_row.role_id).where(*_is(assignment))).first() is not None
 
-    def _announce(self, assignment: Assignment) -> None:
-        everyone = assignment.actor_type is Actor.GROUP
-        self._shared.revocations.add((Kind.RECHECK, EVERYONE if everyone else assignment.actor_id))
+    def _announce(self, db: sa.Connection, assignment: Assignment) -> None:
+        """Have the tokens looked at again that this may concern: the user's, and those of whom it trusts."""
+        if assignment.actor_type is Actor.GROUP:
+            self._shared.revocations.add((Kind.RECHECK, EVERYONE))
+            return
+        concerned = {assignment.actor_id} | trustees_of(db, assignment.actor_id)
+        self._shared.revocations.add(*((Kind.RECHECK, user_id) for user_id in concerned))
 
 
 def on_system(actor: Actor, actor_id: str, role_id: str) -> Assignment:

@@ -30,6 +30,20 @@ def forget_users(db: sa.Connection, user_ids: Collection[str]) -> None:
     db.execute(users.delete().where(users.c.id.in_(user_ids)))
 
 
+def trusts_of(db: sa.Connection, user_ids: Collection[str]) -> list[str]:
+    """The ids of all trusts that users gave or got: their tokens may be in the name of either side."""
+    row = trusts.c
+    select = sa.select(row.id).where(row.trustor_user_id.in_(user_ids) | row.trustee_user_id.in_(user_ids))
+    return list(db.execute(select).scalars().all())
+
+
+def trustees_of(db: sa.Connection, user_id: str) -> set[str]:
+    """The users that a user trusts."""
+    return set(
+        db.execute(sa.select(trusts.c.trustee_user_id).where(trusts.c.trustor_user_id == user_id)).scalars().all()
+    )
+
+
 def forget_project_parts(db: sa.Connection, project_ids: Collection[str]) -> None:
     """Remove the roles on projects (or domains), their tags, limits, and the credentials and trusts for them."""
     db.execute(assignments.delete().where(assignments.c.target_id.in_(project_ids)))

@@ -6,7 +6,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET, Struct, UnsetType
 
-from nephele.identity.cascades import forget_project_parts, forget_users
+from nephele.identity.cascades import forget_project_parts, forget_users, trusts_of
 from nephele.identity.errors import (
     DOMAIN_NOT_FOUND,
     INVALID,
@@ -187,7 +187,7 @@ class Projects:
     def _announce(self, project: Project, values: dict[str, object]) -> None:
         if values.get("enabled") is False:
             kind = Kind.DOMAIN if project.is_domain else Kind.PROJECT
-            self._shared.revocations.add((kind, project.id), (Kind.CHANGE, "projects"))
+            self._shared.revocations.add((kind, project.id), (Kind.RECHECK, EVERYONE))
         elif "name" in values:
             self._shared.revocations.add((Kind.RECHECK, EVERYONE))
 
@@ -214,7 +214,9 @@ class Projects:
             check_mutable("domain", domain_id, domain.options, {})
             if domain.enabled:
                 raise REFUSED(action="delete a domain that is enabled: please disable it first")
-            forget_users(db, list(db.execute(sa.select(users.c.id).where(users.c.domain_id == domain_id)).scalars()))
+            owned_users = list(db.execute(sa.select(users.c.id).where(users.c.domain_id == domain_id)).scalars())
+            lost = [(Kind.TRUST, trust_id) for trust_id in trusts_of(db, owned_users)]
+            forget_users(db, owned_users)
             owned = sa.select(groups.c.id).where(groups.c.domain_id == domain_id)
             gone = assignments.c
             db.execute(assignments.delete().where(gone.actor_type == Actor.GROUP, gone.actor_id.in_(owned)))
@@ -224,7 +226,7 @@ class Projects:
             db.execute(assignments.delete().where(assignments.c.role_id.in_(owned)))
             db.execute(roles.delete().where(roles.c.domain_id == domain_id))
             self._remove(db, [domain_id, *(project.id for project in self._select(projects.c.domain_id == domain_id))])
-            self._shared.revocations.add((Kind.DOMAIN, domain_id))
+            self._shared.revocations.add((Kind.DOMAIN, domain_id), *lost)
 
     def _remove(self, db: sa.Connection, project_ids: list[str]) -> None:
         forget_project_parts(db, project_ids)

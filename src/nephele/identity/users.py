@@ -6,7 +6,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET, Struct, UnsetType
 
-from nephele.identity.cascades import forget_users
+from nephele.identity.cascades import forget_users, trusts_of
 from nephele.identity.errors import (
     GROUP_NOT_FOUND,
     INVALID,
@@ -121,7 +121,9 @@ class Users:
             if change.options is not UNSET:
                 values["options"] = merged_options(user.options, change.options)
             store_change(db, users, user_id, {**values, "extra": {**user.extra, **change.extra}}, "user")
-            if change.enabled is False or change.password is not UNSET:
+            if change.enabled is False:
+                self._end_tokens(db, user_id)
+            elif change.password is not UNSET:
                 self._shared.revocations.add((Kind.USER, user_id))
             elif "name" in values:
                 self._shared.revocations.add((Kind.RECHECK, user_id))
@@ -147,8 +149,13 @@ class Users:
         """Remove a user with its roles and memberships.  Raises USER_NOT_FOUND."""
         with self._shared.store.write() as db:
             self.get(user_id)
+            self._end_tokens(db, user_id)
             forget_users(db, [user_id])
-            self._shared.revocations.add((Kind.USER, user_id))
+
+    def _end_tokens(self, db: sa.Connection, user_id: str) -> None:
+        """End the user's tokens, and those that it or others got by trusts."""
+        trusts = [(Kind.TRUST, trust_id) for trust_id in trusts_of(db, [user_id])]
+        self._shared.revocations.add((Kind.USER, user_id), *trusts)
 
     def _hash(self, password: str | None) -> str:
         if password is None:

@@ -240,6 +240,34 @@ def test_a_trust_ends_with_the_trustors_role(cloud: Cloud, demo: str, demo_id: s
     assert by_trust(cloud, trust["id"]).status_code == 403
 
 
+@pytest.mark.parametrize("impersonation", [True, False])
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("DELETE", "/v3/users/{trustor}", None),
+        ("PATCH", "/v3/users/{trustor}", {"user": {"enabled": False}}),
+        ("PATCH", "/v3/users/{trustee}", {"user": {"enabled": False}}),
+        ("DELETE", "/v3/projects/{project}/users/{trustor}/roles/{role}", None),
+        ("PATCH", "/v3/projects/{project}", {"project": {"enabled": False}}),
+    ],
+)
+def test_tokens_of_a_trust_end_with_what_it_stands_on(
+    cloud: Cloud, demo: str, demo_id: str, trust: dict[str, Any], change: tuple[str, str, Any], impersonation: bool
+) -> None:
+    given = give_trust(cloud, demo, demo_id, impersonation=impersonation).json()["trust"]
+    token = by_trust(cloud, given["id"]).headers["X-Subject-Token"]
+    ids = {
+        "trustor": demo_id,
+        "trustee": given["trustee_user_id"],
+        "project": given["project_id"],
+        "role": cloud.id_of("roles", "member"),
+    }
+    method, path, body = change
+    assert cloud("GET", "/v3/auth/projects", token=token).status_code == 200
+    assert cloud(method, path.format(**ids), json=body).status_code in (200, 204)
+    assert cloud("GET", "/v3/auth/projects", token=token).status_code == 401
+
+
 @pytest.mark.parametrize(
     ("attributes", "status"),
     [

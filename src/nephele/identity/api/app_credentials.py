@@ -1,11 +1,10 @@
 """Application credentials and their access rules over HTTP."""
 
 from nephele.identity.api import bodies, views
-from nephele.identity.api.auth import time_text
 from nephele.identity.app_credentials import AccessRule, AppCredential
 from nephele.identity.errors import INVALID, REFUSED
 from nephele.identity.service import Identity
-from nephele.kernel.clock import Instant, parse_iso
+from nephele.kernel.clock import Instant, iso_micros, parse_iso
 from nephele.web.bodies import envelope
 from nephele.web.call import Call
 
@@ -133,7 +132,7 @@ def _view(identity: Identity, call: Call, it: AppCredential, access_rules: list[
         "name": it.name,
         "description": it.description,
         "project_id": it.project_id,
-        "expires_at": time_text(it.expires_at) if it.expires_at else None,
+        "expires_at": iso_micros(it.expires_at) if it.expires_at else None,
         "unrestricted": it.unrestricted,
         "roles": [{"id": role.id, "name": role.name, "domain_id": role.domain_id or None} for role in roles],
         "links": views.link(call, f"users/{it.user_id}/application_credentials/{it.id}"),

@@ -2,13 +2,12 @@
 
 from nephele.identity.api import bodies, views
 from nephele.identity.api.app_credentials import check_unrestricted, parse_expiry
-from nephele.identity.api.auth import time_text
 from nephele.identity.api.targets import Facts
 from nephele.identity.errors import INVALID, REFUSED, ROLE_NOT_FOUND
 from nephele.identity.model import Role
 from nephele.identity.service import Identity
 from nephele.identity.trusts import MAX_REDELEGATIONS, Trust
-from nephele.kernel.clock import Instant
+from nephele.kernel.clock import Instant, iso_micros
 from nephele.web.bodies import envelope
 from nephele.web.call import Call
 
@@ -147,7 +146,7 @@ def _view(identity: Identity, call: Call, it: Trust, *, brief: bool = False) -> 
         "trustee_user_id": it.trustee_user_id,
         "project_id": it.project_id,
         "impersonation": it.impersonation,
-        "expires_at": time_text(it.expires_at) if it.expires_at else None,
+        "expires_at": iso_micros(it.expires_at) + "Z" if it.expires_at else None,
         "remaining_uses": it.remaining_uses,
         "redelegation_count": it.redelegation_count,
         "redelegated_trust_id": it.redelegated_trust_id or None,

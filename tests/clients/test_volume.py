@@ -66,7 +66,7 @@ def test_what_administrators_offer(admin: Cli, demo: Cli) -> None:
     demo("volume", "create", "--size", "1", "--type", "impossible", "never")
     assert settled(demo, "volume", "show", "never") == "error"
     (message,) = demo("--os-volume-api-version", "3.3", "volume", "message", "list")
-    assert "nowhere" in message["Message"]
+    assert "nowhere" in message["User Message"]
     demo("volume", "delete", "never", parse=False)
     assert settled(demo, "volume", "show", "never") == ""
     admin("volume", "type", "delete", "impossible", parse=False)

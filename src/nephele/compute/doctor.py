@@ -17,6 +17,7 @@ from nephele.compute.virt.driver import PowerState
 from nephele.kernel.context import Context
 from nephele.kernel.errors import Refused
 from nephele.kernel.operations import OPEN, operations
+from nephele.volume.model import Leftover, LeftoverKind
 
 if TYPE_CHECKING:
     from nephele.compute.service import Compute
@@ -31,6 +32,9 @@ class Kind(StrEnum):
     UNCLAIMED = "server without allocation"
     PORT = "port of no server"
     ATTACHMENT = "volume attached to no server"
+    DISK = "disk of no volume"
+    BASE = "image base of no volume"
+    STUCK_VOLUME = "volume without an owner of its status"
     GUEST = "guest of no server"
     GUEST_GONE = "server without its guest"
     HOST_SILENT = "host that does not answer"
@@ -128,6 +132,12 @@ def _attachments(compute: "Compute") -> Iterator[Finding]:
             yield Finding(kind=Kind.ATTACHMENT, subject=attachment_id, detail=detail)
 
 
+def _volumes(compute: "Compute") -> Iterator[Finding]:
+    for leftover in compute.volumes.leftovers():
+        kind = Kind(leftover.kind)
+        yield Finding(kind=kind, subject=leftover.subject, detail=leftover.detail, reaps=leftover.removable)
+
+
 def _guests(compute: "Compute") -> Iterator[Finding]:
     alive = _alive(compute)
     with compute.store.read() as db:
@@ -157,6 +167,7 @@ _CHECKS: tuple[Callable[["Compute"], Iterator[Finding]], ...] = (
     _allocations,
     _ports,
     _attachments,
+    _volumes,
     _guests,
 )
 
@@ -173,6 +184,11 @@ def _reap_attachment(compute: "Compute", context: Context, finding: Finding) -> 
     compute.volumes.detach(context, finding.subject)
 
 
+def _reap_leftover(compute: "Compute", _context: Context, finding: Finding) -> None:
+    kind = LeftoverKind(finding.kind)
+    compute.volumes.remove_leftover(Leftover(kind, finding.subject, finding.detail))
+
+
 def _reap_guest(compute: "Compute", _context: Context, finding: Finding) -> None:
     compute.bus.call(m.REMOVE_GUEST, m.RemoveGuest(server_id=finding.subject), at=finding.host, timeout=120)
 
@@ -181,5 +197,7 @@ _REAPERS: dict[Kind, Callable[["Compute", Context, Finding], None]] = {
     Kind.ALLOCATION: _reap_allocation,
     Kind.PORT: _reap_port,
     Kind.ATTACHMENT: _reap_attachment,
+    Kind.DISK: _reap_leftover,
+    Kind.BASE: _reap_leftover,
     Kind.GUEST: _reap_guest,
 }

@@ -159,6 +159,10 @@ class Changes:
                 )
             move = "extend_attached" if attached and volume.status == V.IN_USE else "extend"
             life.check(move, volume, "Volume {id} status must be '{expected}' to extend, currently {status}.")
+            if move == "extend_attached" and volume.format != "raw":
+                raise INVALID_VOLUME(
+                    reason=f"Volume {volume_id} is an overlay of an image, which can't grow while it is attached."
+                )
             self._quotas.check_size(volume.project_id, size_gb)
             kind = self._types.get(db, volume.type_id)
             self._quotas.take_gigabytes(volume.project_id, kind, size_gb - volume.size_gb)

@@ -211,3 +211,24 @@ class ServiceRow(Struct, frozen=True):
     frozen: bool
     uuid: str
     updated_at: Instant
+
+
+class LeftoverKind(StrEnum):
+    """What can be wrong."""
+
+    DISK = "disk of no volume"
+    BASE = "image base of no volume"
+    STUCK = "volume without an owner of its status"
+
+
+class Leftover(Struct, frozen=True):
+    """One thing that is wrong: what it is, its name or id, and a sentence on it."""
+
+    kind: LeftoverKind
+    subject: str
+    detail: str
+
+    @property
+    def removable(self) -> bool:
+        """Whether it can be removed; what is stuck is for an administrator to judge."""
+        return self.kind != LeftoverKind.STUCK

@@ -32,7 +32,7 @@ from nephele.volume.messages import (
     ConnectedVolume,
     ConnectVolume,
 )
-from nephele.volume.model import Attachment, SnapshotStatus, Volume
+from nephele.volume.model import Attachment, Leftover, SnapshotStatus, Volume
 from nephele.volume.model import VolumeStatus as V
 from nephele.volume.parts import Images, Parts
 from nephele.volume.qos import Qos
@@ -43,6 +43,7 @@ from nephele.volume.snapshots import Snapshots
 from nephele.volume.tables import snapshots, transfers, volumes
 from nephele.volume.transfers import Transfers
 from nephele.volume.types import Types
+from nephele.volume.upkeep import leftovers, remove
 from nephele.volume.user_messages import UserMessages
 from nephele.volume.work import (
     CREATE,
@@ -310,6 +311,14 @@ class Volumes:
     def server_attachments(self) -> list[tuple[str, str, str]]:
         """Every attachment to a server: (attachment, volume, server)."""
         return self.attachments.to_servers()
+
+    def leftovers(self) -> list[Leftover]:
+        """What is left over, or waits without an owner; for `nephele doctor`."""
+        return leftovers(self.parts)
+
+    def remove_leftover(self, leftover: Leftover) -> None:
+        """Take a leftover away; for `nephele reap`."""
+        remove(self.parts, leftover)
 
     def attachments_of(self, server_ids: Collection[str]) -> list[Attachment]:
         """The attachments of some servers, oldest first."""

@@ -29,6 +29,9 @@ def test_extend_of_an_overlay(cinder: Cinder, tmp_path: Path) -> None:
     volume = cinder.volume(imageRef=cinder.glance.add(data).id)["id"]
     assert cinder.act(volume, "os-extend", {"new_size": 5}).status_code == 202
     assert cinder.settled(f"/volumes/{volume}")["size"] == 5
+    attach = {"instance_uuid": "5e" * 16, "mountpoint": "/dev/vdb"}
+    assert cinder.act(volume, "os-attach", attach).status_code == 202
+    assert cinder.act(volume, "os-extend", {"new_size": 6}).status_code == 400
 
 
 def test_flags(cinder: Cinder) -> None:

@@ -104,6 +104,7 @@ def force_away(cinder: Cinder) -> None:
 
 def assert_clean(cinder: Cinder) -> None:
     assert cinder.backend.disks() == set()
+    assert cinder.volumes.leftovers() == []
     assert [path.name for path in cinder.backend.root.rglob("*") if path.is_file()] == [".lock"]
 
 

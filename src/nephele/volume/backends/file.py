@@ -85,8 +85,8 @@ class FileBackend:
 
     def delete(self, disk: str) -> None:
         with _failing(self.root):
-            (self.root / disk).unlink(missing_ok=True)
-            self._unfinished(disk).unlink(missing_ok=True)
+            for path in (self.root / disk, *self.root.glob(f".{disk}*")):
+                path.unlink(missing_ok=True)
 
     def connection(self, disk: str, layout: Layout) -> FileConnection:
         return FileConnection(path=str(self.root / disk), format=layout.format)
@@ -119,10 +119,15 @@ class FileBackend:
     def release_base(self, base: str, is_used: Callable[[], bool]) -> None:
         with self._locked():
             if not is_used():
-                (self._bases / base).unlink(missing_ok=True)
+                for name in (base, f".{base}"):
+                    (self._bases / name).unlink(missing_ok=True)
 
     def disks(self) -> set[str]:
-        return {path.name for path in self.root.iterdir() if path.is_file() and not path.name.startswith(".")}
+        names = [path.name for path in self.root.iterdir() if path.is_file()]
+        return {name.removeprefix(".").partition(".")[0] for name in names}
+
+    def bases(self) -> set[str]:
+        return {path.name.removeprefix(".") for path in self._bases.iterdir() if path.name != ".lock"}
 
     def _make_base(self, base: str, image: ImageFile) -> None:
         target = self._bases / base

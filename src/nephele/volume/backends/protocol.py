@@ -85,5 +85,9 @@ class Backend(Protocol):
         ...
 
     def disks(self) -> set[str]:
-        """The names of all disks that are there."""
+        """The names of all disks that are there, those half made too."""
+        ...
+
+    def bases(self) -> set[str]:
+        """The names of all shared bases that are there."""
         ...

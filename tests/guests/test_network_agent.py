@@ -276,3 +276,21 @@ def test_a_network_that_goes_and_comes_back_serves_again(one: Lab) -> None:
         one.server.change(networks=wanted.networks, ports=wanted.ports, groups=wanted.groups)
         one.agent.wire([WEB.id])
         assert "lease of 10.0.0.11" in web.dhcp(one.script)
+
+
+@pytest.mark.parametrize(("mode", "user"), [(0o755, "nobody"), (0o700, "root")])
+def test_new_leases_are_read_wherever_the_files_are(mode: int, user: str) -> None:
+    """A cloud may keep its state in a folder that only root can enter."""
+    wiring = HostWiring(
+        host="", revision=1, networks=(network(1, "10.0.0.0/24", [WEB]),), ports=(WEB,), groups=(OPEN, CLOSED)
+    )
+    with lab("shut", wiring) as one:
+        one.agent.close()
+        one.folder.chmod(mode)
+        one.start_agent().wire([WEB.id])
+        one.server.change(networks=(network(1, "10.0.0.0/24", [WEB, SHUT]),), ports=(WEB, SHUT))
+        shut = one.guest(SHUT)
+
+        assert "lease of 10.0.0.12" in shut.dhcp(one.script)
+        pid = netns.dnsmasqs(f"{one.host}.dhcp-{WEB.network_id}")[0]
+        assert Path(f"/proc/{pid}").owner() == user

@@ -11,7 +11,6 @@ from collections.abc import Collection
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from importlib import import_module
-from typing import Protocol
 
 from msgspec import Struct
 
@@ -29,26 +28,6 @@ from nephele.network.agent.settings import AgentSettings
 from nephele.network.wiring import ASK_WIRING, WIRING_APPLIED, WIRING_CHANGED, AskWiring, HostWiring, WiringApplied
 
 log = logging.getLogger(__name__)
-
-
-class Wiring(Protocol):
-    """What a compute agent asks of the network agent in its process; `NetworkAgent` and `SimNetworkAgent` offer it."""
-
-    def start(self) -> None:
-        """Begin to work."""
-        ...
-
-    def wire(self, port_ids: Collection[str], timeout: float = 30) -> None:
-        """Return when these ports' bridge, filter rules and DHCP entries are in place.
-
-        Raises PORT_NOT_HERE, PORT_NOT_WIRED with the reason, WIRING_TIMED_OUT after `timeout` seconds, or what asking
-        for the wanted state raises.
-        """
-        ...
-
-    def close(self) -> None:
-        """Stop working; what is wired stays."""
-        ...
 
 
 class _Request(Struct, eq=False):
@@ -81,10 +60,16 @@ class NetworkAgent:
         self._thread = threading.Thread(target=self._run, name=f"network-{host}", daemon=True)
 
     def start(self) -> None:
+        """Begin to converge."""
         self._bus.serve(WIRING_CHANGED, self._note_change, at=self.host)
         self._thread.start()
 
     def wire(self, port_ids: Collection[str], timeout: float = 30) -> None:
+        """Return when these ports' bridge, filter rules and DHCP entries are in place.
+
+        Raises PORT_NOT_HERE, PORT_NOT_WIRED with the reason, WIRING_TIMED_OUT after `timeout` seconds, or what asking
+        for the wanted state raises.
+        """
         request = _Request(tuple(port_ids), Future())
         with self._wake:
             if self._stopping:
@@ -97,6 +82,7 @@ class NetworkAgent:
             raise WIRING_TIMED_OUT(host=self.host, timeout=timeout) from None
 
     def close(self) -> None:
+        """Stop; what is wired stays."""
         with self._wake:
             self._stopping = True
             self._wake.notify()

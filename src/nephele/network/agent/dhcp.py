@@ -23,15 +23,20 @@ class DhcpServers:
     def __init__(self, host_netns: str, folder: Path) -> None:
         self._host_netns = host_netns
         self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._user = user_who_reads(folder)
 
     def ensure(self, service: DhcpService) -> None:
         """Have the server run with what `service` says.  Raises DHCP_NOT_STARTED."""
         folder = self._folder / service.id
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)  # whatever the umask: the server may read its files as nobody
         with netns.entered(service.space):
             links = " ".join(f"{name}={socket.if_nametoindex(name)}" for name in service.links)
         # A server hears only the very links that it was started on: new ones need a new server.
-        reconfigured = _write(folder / "conf", f"# on {links}\n{service.conf}") | self._is_stuck(folder, service)
+        reconfigured = _write(folder / "conf", f"# on {links}\nuser={self._user}\n{service.conf}") | self._is_stuck(
+            folder, service
+        )
         changed = [_write(folder / "hosts", service.hosts), _write(folder / "options", service.options)]
         pid = self._running(folder, service.space)
         if pid and reconfigured:
@@ -107,6 +112,12 @@ class DhcpServers:
             )
         if done.returncode:
             raise DHCP_NOT_STARTED(reason=done.stderr.strip())
+
+
+def user_who_reads(folder: Path) -> str:
+    """As whom servers run: `nobody` where that one can come to its files, else `root` (a cloud in a closed folder)."""
+    path = folder.absolute()
+    return "nobody" if all(one.stat().st_mode & 0o001 for one in (path, *path.parents)) else "root"
 
 
 def _own_process(folder: Path) -> int:

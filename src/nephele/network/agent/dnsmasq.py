@@ -73,8 +73,6 @@ def _is_served(subnet: WiredSubnet) -> bool:
 def common_settings(folder: str, links: tuple[str, ...]) -> list[str]:
     """What every server of ours is told."""
     return [
-        "user=nobody",
-        "group=nogroup",
         f"pid-file={folder}/pid",
         f"dhcp-leasefile={folder}/leases",
         f"dhcp-hostsfile={folder}/hosts",

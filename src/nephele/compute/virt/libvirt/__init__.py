@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nephele.kernel.clock import Clock, SystemClock
+from nephele.kernel.paths import cache_folder
 
 if TYPE_CHECKING:
     from nephele.compute.virt.libvirt.driver import LibvirtDriver
@@ -37,7 +38,7 @@ def open_driver(
         instances_dir: made where it is missing.
         virt_type: `kvm`, `qemu`, or `auto`: KVM where it is fast.
         clock: dates the power changes.
-        probe_cache: where the answer about KVM is kept; `instances_dir/kvm-probe.json` by default.
+        probe_cache: where the answer about KVM is kept; by default with this machine's caches, for every cloud on it.
         spare_ports: how many devices can be plugged into a running `q35` guest.
 
     Raises Refused: HYPERVISOR_DOWN where libvirtd does not answer, SPEC_UNSUPPORTED for an argument that it can't take.
@@ -49,6 +50,6 @@ def open_driver(
         instances_dir,
         virt_type,
         clock=clock or SystemClock(),
-        probe_cache=probe_cache or instances_dir / "kvm-probe.json",
+        probe_cache=probe_cache or cache_folder() / "kvm-probe.json",
         spare_ports=spare_ports,
     )

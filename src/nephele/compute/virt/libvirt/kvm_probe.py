@@ -81,6 +81,7 @@ def kvm_is_fast(emulator: str, qemu_version: int, cache: Path) -> bool:
     known = _read(cache)
     if known is None or (known.kernel, known.qemu) != (kernel, qemu):
         known = Answer(kernel, qemu, run_probe(emulator, "kvm") == EXIT_CODE)
+        cache.parent.mkdir(parents=True, exist_ok=True)
         part = cache.with_name(cache.name + ".part")
         part.write_bytes(msgspec.json.encode(known))
         part.rename(cache)

@@ -56,9 +56,9 @@ def nephele(*words: str) -> list[str]:
     return [sys.executable, "-m", "nephele", *words]
 
 
-def ask(folder: Folder, *words: str) -> str:
-    """What a `nephele` command says of this cloud."""
-    environment = {**os.environ, "OS_CLIENT_CONFIG_FILE": str(folder.clouds), "OS_CLOUD": "nephele-admin"}
+def ask(folder: Folder, *words: str, cloud: str = "nephele") -> str:
+    """What a `nephele` command says of this cloud; `cloud` is the entry of clouds.yaml, which is who asks."""
+    environment = {**os.environ, "OS_CLIENT_CONFIG_FILE": str(folder.clouds), "OS_CLOUD": cloud}
     done = subprocess.run(nephele(*words), env=environment, capture_output=True, text=True, timeout=60)
     if done.returncode != 0:
         raise COMMAND_FAILED(command=" ".join(("nephele", *words)), output=(done.stderr or done.stdout).strip())

@@ -19,10 +19,11 @@ _FACTS = {
     "metadata service": "wget -q -O - http://169.254.169.254/openstack/latest/meta_data.json",
     "EC2 metadata": "wget -q -O - http://169.254.169.254/latest/meta-data/local-ipv4",
     "config drive": "cat /run/config-drive/meta_data.json",
-    "user data": "for try in 1 2 3 4 5 6 7 8 9; do [ -e /run/user-data-ran ] && break; sleep 1; done; "
-    "cat /run/user-data-ran",
+    "user data": "cat /run/user-data-ran",
 }
 """What is asked, and the command that answers it inside the guest."""
+_WHEN_READY = "for try in $(seq 200); do [ -e /run/ready ] && break; usleep 100000; done"
+_MARK = "\x1e"
 
 
 class Guest:
@@ -48,8 +49,9 @@ class Guest:
             time.sleep(0.1)
 
     def facts(self) -> dict[str, str]:
-        """What the guest says; empty where it has nothing to say."""
-        return {title: self._try(command).stdout.strip() for title, command in _FACTS.items()}
+        """What the guest says once it has done all that it does at its start; empty where it has nothing to say."""
+        answers = self._try(f"; printf '{_MARK}'; ".join([_WHEN_READY, *_FACTS.values()])).stdout.split(_MARK)[1:]
+        return {title: answer.strip() for title, answer in zip(_FACTS, answers, strict=True)}
 
     def _try(self, command: str) -> subprocess.CompletedProcess[str]:
         words = [*self.login, command]

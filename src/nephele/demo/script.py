@@ -27,7 +27,7 @@ def run(folder: Folder, *, keep: bool) -> None:
         guest = _use(folder, host)
         if not keep:
             User(folder).clean_up()
-            print(f"\n{cloud.ask(folder, 'doctor')}")
+            print(f"\n{cloud.ask(folder, 'doctor', cloud='nephele-admin')}")
     except BaseException:
         if not keep:
             _tear_down(folder)
@@ -82,7 +82,7 @@ def _use(folder: Folder, host: LabHost) -> Guest:
             tell(f"ssh as {USER}, with the key")
         facts = check(guest.facts(), launched, NAME)
     except Refused:
-        print(f"\nThe end of its console:\n{user.console(launched)}\n", file=sys.stderr)
+        print(f"\nThe end of its console:\n{user.console(launched)}", file=sys.stderr)
         raise
     print("\nThe guest says:")
     for title, fact in facts.items():

@@ -11,7 +11,10 @@ from tests.contracts.rig import SERVER, Rig
 
 from nephele.compute.virt.driver import BlankDisk, Disk, PowerState
 from nephele.compute.virt.errors import DETACH_REFUSED, DISK_MISSING, HYPERVISOR_REFUSED
+from nephele.compute.virt.libvirt import open_driver
+from nephele.compute.virt.libvirt.layout import Layout
 from nephele.kernel.errors import Refused
+from nephele.lab import LabHost
 
 pytestmark = pytest.mark.guests
 
@@ -23,6 +26,22 @@ def files(rig: Rig) -> list[str]:
 def test_the_guest_s_words_are_in_the_console(libvirt: Rig) -> None:
     libvirt.driver.spawn(libvirt.spec())
     libvirt.wait_console(b"hello\r\nready\r\n")
+
+
+def test_guests_may_lie_deep(libvirt_host: LabHost, folder: Path) -> None:
+    deep = folder / ("d" * 100)
+    driver = open_driver(libvirt_host.uri, deep, "qemu")
+    rig = Rig(lambda: driver, folder, libvirt_host)
+    try:
+        driver.spawn(rig.spec())
+        rig.wait_console(b"ready")
+        sockets = Layout.make(deep).guest(SERVER).sockets
+        assert sorted(path.name for path in sockets.iterdir()) == ["serial.sock", "vnc.sock"]
+        driver.destroy(SERVER)
+        assert not sockets.parent.exists()
+    finally:
+        driver.destroy(SERVER)
+        driver.close()
 
 
 def test_a_power_button_that_is_pressed_too_early_is_pressed_again(libvirt: Rig) -> None:

@@ -9,6 +9,8 @@ import os
 import shutil
 import stat
 import tempfile
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -19,6 +21,9 @@ from nephele.kernel.ids import is_uuid
 
 LONGEST = 107 - len("/11111111-2222-4333-8444-555555555555/serial.sock")
 """A socket's path has 107 bytes at most (unix(7))."""
+
+_folders = threading.Lock()
+"""Held while folders come and go: one guest's end must not remove what another's start has just looked for."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +60,27 @@ class InstanceDir:
         return self.path / f"{disk.device_name.removeprefix('/dev/')}.{disk_format(disk)}"
 
     def make(self, owner: int = -1) -> None:
-        """Make the folders, owned by whom QEMU runs as: it makes sockets there.  Others may pass but not look."""
-        for folder in {self.path, self.sockets}:
-            folder.mkdir(mode=0o711, parents=True, exist_ok=True)
-            if os.geteuid() == 0:
-                os.chown(folder, owner, -1)
+        """Make the folders, owned by whom QEMU runs as: it makes sockets there.  Others may pass but not look.
+
+        Raises SPEC_UNSUPPORTED where the folder for sockets belongs to somebody else.
+        """
+        with _folders:
+            if self.sockets != self.path:
+                _make_own(self.sockets.parent)
+            for folder in {self.path, self.sockets}:
+                folder.mkdir(mode=0o711, exist_ok=True)
+                if os.geteuid() == 0:
+                    os.chown(folder, owner, -1)
 
     def remove(self) -> None:
-        """Remove all files of the guest."""
-        for folder in {self.path, self.sockets}:
-            if folder.exists():
-                shutil.rmtree(folder)
+        """Remove all files of the guest, and with the last guest's the folder for sockets."""
+        with _folders:
+            for folder in {self.path, self.sockets}:
+                if folder.exists():
+                    shutil.rmtree(folder)
+            rest = self.sockets.parent
+            if self.sockets != self.path and rest.exists() and not any(rest.iterdir()):
+                rest.rmdir()
 
 
 @dataclass(frozen=True)
@@ -77,18 +92,13 @@ class Layout:
 
     @classmethod
     def make(cls, instances: Path) -> Self:
-        """Make the folders; raises SPEC_UNSUPPORTED where the one for sockets belongs to somebody else."""
+        """Make the folder for instances; the other one comes with the first guest that needs it."""
         instances = instances.absolute()
         instances.mkdir(mode=0o711, parents=True, exist_ok=True)
         if len(os.fsencode(instances)) <= LONGEST:
             return cls(instances, instances)
         name = hashlib.sha256(os.fsencode(instances)).hexdigest()[:16]
-        sockets = Path(tempfile.gettempdir(), f"nephele-{name}")
-        sockets.mkdir(mode=0o711, exist_ok=True)
-        found = sockets.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-            raise SPEC_UNSUPPORTED(what=f"sockets in {sockets}: the folder belongs to somebody else")
-        return cls(instances, sockets)
+        return cls(instances, Path(tempfile.gettempdir(), f"nephele-{name}"))
 
     def closed_to(self, user: int) -> Path | None:
         """The first folder on the way to the guests' files that the user may not pass, as far as modes tell."""
@@ -108,6 +118,15 @@ class Layout:
     def guests(self) -> set[str]:
         """The ids of all guests that have files."""
         return {path.name for path in self.instances.iterdir() if is_uuid(path.name)}
+
+
+def _make_own(folder: Path) -> None:
+    """Make a folder under a name that anybody could have taken before us."""
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o711)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise SPEC_UNSUPPORTED(what=f"sockets in {folder}: it belongs to somebody else")
 
 
 def disk_format(disk: Disk) -> DiskFormat:

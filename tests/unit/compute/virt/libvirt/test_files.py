@@ -59,9 +59,13 @@ def test_sockets_get_a_folder_with_a_shorter_path_where_they_need_it(
     assert guest.serial_socket.parent.parent == deep.sockets != deep.instances
     assert Layout.make(tmp_path / ("d" * LONGEST)) == deep
     assert deep.guests() == {SERVER}
+    other = deep.guest(SERVER.replace("1", "2"))
+    other.make()
     guest.remove()
+    assert deep.sockets.exists()
+    other.remove()
     assert deep.guests() == set()
-    assert list(deep.sockets.iterdir()) == []
+    assert not deep.sockets.exists()
 
 
 def test_a_folder_that_qemu_can_not_pass_is_found() -> None:
@@ -80,10 +84,9 @@ def test_a_folder_that_qemu_can_not_pass_is_found() -> None:
 def test_a_socket_folder_of_somebody_else_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     deep = Layout.make(tmp_path / ("d" * LONGEST))
-    deep.sockets.rmdir()
     deep.sockets.symlink_to(deep.instances)
     with pytest.raises(Refused) as refusal:
-        Layout.make(deep.instances)
+        deep.guest(SERVER).make()
     assert refusal.value.error is SPEC_UNSUPPORTED
 
 

@@ -9,7 +9,8 @@ import ipaddress
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from nephele.image.errors import BAD_URI, FETCH_FAILED
@@ -35,6 +36,14 @@ class Web:
 
     ports: frozenset[int] = frozenset({80, 443})
     trusted_hosts: frozenset[str] = frozenset()
+    live: set[socket.socket] = field(default_factory=set)
+    """Connections in use, so that `close` can end them."""
+
+    def close(self) -> None:
+        """End what is being fetched: it fails."""
+        for plug in list(self.live):
+            with suppress(OSError):  # it may have ended by itself just now
+                plug.shutdown(socket.SHUT_RDWR)
 
     def check(self, uri: str) -> SplitResult:
         """The URI's parts.  Raises BAD_URI where that can be said without asking the name service."""
@@ -43,7 +52,7 @@ class Web:
             host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
         except ValueError:
             raise BAD_URI(uri=uri) from None
-        if parts.scheme not in _PORTS or not host or parts.username is not None:
+        if not uri.isascii() or parts.scheme not in _PORTS or not host or parts.username is not None:
             raise BAD_URI(uri=uri)
         if host not in self.trusted_hosts:
             if port not in self.ports:
@@ -60,8 +69,8 @@ class Web:
         """
         try:
             for _hop in range(REDIRECTS + 1):
-                connection, answer = self._get(uri, token)
-                try:
+                with self._connected(uri) as connection:
+                    answer = _get(connection, uri, token)
                     if answer.status in _REDIRECT_STATUSES and not token:
                         uri = urljoin(uri, answer.getheader("Location") or "")
                         continue
@@ -69,21 +78,25 @@ class Web:
                         raise FETCH_FAILED(uri=uri, reason=f"the server answered {answer.status} {answer.reason}")
                     yield from _content(uri, answer, limit)
                     return
-                finally:
-                    connection.close()
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
             raise FETCH_FAILED(uri=uri, reason=str(error) or type(error).__name__) from None
         raise FETCH_FAILED(uri=uri, reason=f"more than {REDIRECTS} redirects")
 
-    def _get(self, uri: str, token: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    @contextmanager
+    def _connected(self, uri: str) -> Iterator[http.client.HTTPConnection]:
+        """A connection to the URI's host, known to `close`.  Raises BAD_URI."""
         parts = self.check(uri)
-        host = parts.hostname or ""
-        port = parts.port or _PORTS[parts.scheme]
-        connection = _connect(parts.scheme, host, port, self._address(uri, host, port))
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        headers = {"User-Agent": "nephele", "Accept-Encoding": "identity"}
-        connection.request("GET", target, headers={**headers, "X-Auth-Token": token} if token else headers)
-        return connection, connection.getresponse()
+        host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+        plug = _connect(parts.scheme, host, (self._address(uri, host, port), port))
+        connection = http.client.HTTPConnection(host, port, timeout=SILENCE)
+        connection.sock = plug
+        self.live.add(plug)
+        try:
+            yield connection
+        finally:
+            self.live.discard(plug)
+            connection.close()
+            plug.close()
 
     def _address(self, uri: str, host: str, port: int) -> str:
         """The one address to connect to.  Raises BAD_URI where the name has any that is not public."""
@@ -111,16 +124,22 @@ def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def _connect(scheme: str, host: str, port: int, address: str) -> http.client.HTTPConnection:
-    """A connection that speaks of `host` and goes to `address`."""
-    plug = socket.create_connection((address, port), SILENCE)
+def _connect(scheme: str, host: str, address: tuple[str, int]) -> socket.socket:
+    """A connection to `address` with whoever can prove to be `host`."""
+    plug = socket.create_connection(address, SILENCE)
     if scheme == "https":
         import ssl
 
-        plug = ssl.create_default_context().wrap_socket(plug, server_hostname=host)
-    connection = http.client.HTTPConnection(host, port, timeout=SILENCE)
-    connection.sock = plug
-    return connection
+        return ssl.create_default_context().wrap_socket(plug, server_hostname=host)
+    return plug
+
+
+def _get(connection: http.client.HTTPConnection, uri: str, token: str) -> http.client.HTTPResponse:
+    parts = urlsplit(uri)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    headers = {"User-Agent": "nephele", "Accept-Encoding": "identity"}
+    connection.request("GET", target, headers={**headers, "X-Auth-Token": token} if token else headers)
+    return connection.getresponse()
 
 
 def _content(uri: str, answer: http.client.HTTPResponse, limit: int) -> Iterator[bytes]:

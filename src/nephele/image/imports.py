@@ -159,7 +159,7 @@ class Imports:
         )
 
     def _submit(self, caller: Context, task: Task, image: Image) -> None:
-        self._images.pool.submit(self.run, caller, task, image)
+        self._images.workers.submit(self.run, caller, task, image)
 
     def run(self, caller: Context, task: Task, image: Image) -> None:
         """Do the work of a task; whatever goes wrong ends in the task and gives the image back."""

@@ -84,8 +84,10 @@ class Images:
         self.metadefs = Metadefs(store, clock, policy)
         self.files = Files(data_dir, server)
         self.pool = ThreadPoolExecutor(8, thread_name_prefix="image-data")
+        self.workers = ThreadPoolExecutor(4, thread_name_prefix="image-task")
+        self.web = web or Web()
         self.transfer = Transfer(self, server)
-        self.imports = Imports(self, server, Sources(self, web or Web(), regions or Regions()))
+        self.imports = Imports(self, server, Sources(self, self.web, regions or Regions()))
 
     def start(self) -> None:
         """Undo what this server left half done when it died last."""
@@ -93,7 +95,9 @@ class Images:
         self.transfer.recover()
 
     def close(self) -> None:
-        """Let what runs end."""
+        """End what is fetched, let the rest end by itself."""
+        self.web.close()
+        self.workers.shutdown(wait=True, cancel_futures=True)
         self.pool.shutdown(wait=True, cancel_futures=True)
 
     def serve(self, bus: Bus, verify: Callable[[str], Context]) -> None:

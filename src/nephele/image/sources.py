@@ -1,7 +1,7 @@
 """Where an import's data comes from: staged, fetched from the web, or taken from a Glance here or elsewhere."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -85,7 +85,7 @@ class Sources:
         glance = self._regions.endpoint(region, interface).rstrip("/")
         if not glance:
             raise FETCH_FAILED(uri=method.glance_image_id, reason=f"no {interface} image endpoint in region {region}")
-        web = Web(trusted_hosts=frozenset({urlsplit(glance).hostname or ""}))
+        web = replace(self.web, trusted_hosts=frozenset({urlsplit(glance).hostname or ""}))
         url = f"{glance}/v2/images/{method.glance_image_id}"
         said = b"".join(web.fetch(url, token=caller.token, limit=_LARGEST_DESCRIPTION))
         try:

@@ -145,6 +145,30 @@ def test_formats_that_are_refused(
     assert files_of(images) == []
 
 
+@pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-img is not installed")
+@pytest.mark.parametrize(
+    ("options", "disk_format", "status"),
+    [
+        (["-f", "qcow2"], "qcow2", 204),
+        (["-f", "qcow2", "-o", "compat=0.10"], "qcow2", 204),
+        (["-f", "qcow2", "-o", "data_file=DIR/data,data_file_raw=on"], "qcow2", 415),
+        (["-f", "vmdk"], "vmdk", 204),
+        (["-f", "vmdk", "-o", "subformat=streamOptimized"], "vmdk", 204),
+        (["-f", "vmdk", "-o", "subformat=monolithicFlat"], "vmdk", 415),
+        (["-f", "vpc"], "vhd", 204),
+        (["-f", "vhdx"], "vhdx", 204),
+        (["-f", "vdi"], "vdi", 204),
+        (["-f", "qed"], "raw", 415),
+        (["-f", "raw"], "raw", 204),
+    ],
+)
+def test_what_qemu_makes(call: Http, tmp_path: Path, options: list[str], disk_format: str, status: int) -> None:
+    made = tmp_path / "made"
+    words = [word.replace("DIR", str(tmp_path)) for word in options]
+    subprocess.run(["qemu-img", "create", "-q", *words, str(made), "1M"], check=True, timeout=30)
+    assert upload(call, queue(call, disk_format), made.read_bytes()) == status
+
+
 def test_what_is_too_large(store: Store, clock: FakeClock, ids: Ids, tmp_path: Path) -> None:
     limits = Limits(size=100_000, virtual_size=10 << 20)
     images = Images(store, clock, ids, tmp_path / "images", Policy(RULES), limits=limits)

@@ -98,6 +98,7 @@ def test_staged_data_that_lies_is_refused(call: Http, images: Images) -> None:
         ({"method": {"name": "web-download", "uri": "http://169.254.169.254/latest"}}, 400),
         ({"method": {"name": "web-download", "uri": "http://8.8.8.8:8774/x"}}, 400),
         ({"method": {"name": "web-download", "uri": "http://user@8.8.8.8/x"}}, 400),
+        ({"method": {"name": "web-download", "uri": "http://8.8.8.8/\u00e4"}}, 400),
         ({"method": {"name": "glance-download"}}, 400),
         ({"method": {"name": "glance-download", "glance_region": "R", "glance_image_id": "foo"}}, 400),
         ({"method": {"name": "copy-image"}, "all_stores": True}, 409),
@@ -205,6 +206,11 @@ class Page(BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", where[self.path])
             self.end_headers()
+        elif self.path == "/silent":
+            self.send_response(200)
+            self.send_header("Content-Length", "100000000")
+            self.end_headers()
+            self.connection.recv(1)
         elif self.path.startswith("/glance/v2/images/") and self.headers["X-Auth-Token"] != "b":
             self.send_error(401)
         elif self.path.startswith("/glance/v2/images/") and not self.path.endswith("/file"):
@@ -251,7 +257,7 @@ def test_images_from_the_web(
     images = Images(store, clock, ids, tmp_path / "images", Policy(RULES), web=trusting)
     image = images.create(MEMBER, NewImage(disk_format="qcow2", container_format="bare"))
     images.imports.start(MEMBER, image.id, ImportRequest(Method(ImportMethod.WEB_DOWNLOAD, web + page)))
-    images.pool.shutdown(wait=True)
+    images.workers.shutdown(wait=True)
     after = images.show(MEMBER, image.id)
     task = images.imports.of_image(MEMBER, image.id)[0]
     if says:
@@ -297,11 +303,28 @@ def test_images_from_another_region(store: Store, clock: FakeClock, ids: Ids, tm
     remote = "36d4b546-64a2-4bb9-bdd0-ba676aa48f2c"
     method = Method(ImportMethod.GLANCE_DOWNLOAD, glance_region="RegionTwo", glance_image_id=remote)
     images.imports.start(MEMBER, image.id, ImportRequest(method))
-    images.pool.shutdown(wait=True)
+    images.workers.shutdown(wait=True)
     after = images.show(MEMBER, image.id)
     assert images.imports.of_image(MEMBER, image.id)[0].message == ""
     assert (after.status, after.disk_format, after.properties["os_distro"]) == ("active", "qcow2", "debian")
     assert images.open_data(after).read_bytes() == samples.QCOW2
+
+
+def test_a_server_that_stops_does_not_wait_for_the_web(
+    store: Store, clock: FakeClock, ids: Ids, tmp_path: Path, web: str
+) -> None:
+    trusting = Web(trusted_hosts=frozenset({"127.0.0.1"}))
+    images = Images(store, clock, ids, tmp_path / "images", Policy(RULES), web=trusting)
+    image = images.create(MEMBER, NewImage(disk_format="qcow2", container_format="bare"))
+    images.imports.start(MEMBER, image.id, ImportRequest(Method(ImportMethod.WEB_DOWNLOAD, f"{web}/silent")))
+    deadline = time.monotonic() + 20
+    while not trusting.live:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    began = time.monotonic()
+    images.close()
+    assert time.monotonic() - began < 10
+    assert images.show(MEMBER, image.id).status == Status.QUEUED
 
 
 def test_names_that_lead_inside_are_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:

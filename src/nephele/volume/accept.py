@@ -1,11 +1,14 @@
 """What is asked of a new volume, checked and completed before it is accepted."""
 
+from pathlib import Path
+
 from msgspec import Struct
 
 from nephele.image.messages import ImageAnswer
 from nephele.kernel.context import Context
 from nephele.kernel.errors import Refused
 from nephele.volume import rows
+from nephele.volume.backends.protocol import ImageFile
 from nephele.volume.errors import (
     IMAGE_UNACCEPTABLE,
     INVALID_IMAGE,
@@ -149,3 +152,23 @@ def _zone(parts: Parts, new: NewVolume) -> str:
     if new.availability_zone and new.availability_zone != parts.zone:
         raise INVALID_ZONE(zone=new.availability_zone)
     return parts.zone
+
+
+def image_file(image: ImageAnswer) -> ImageFile:
+    """The image's data, as a backend takes it."""
+    return ImageFile(image.id, Path(image.path), image.disk_format)
+
+
+def image_words(image: ImageAnswer) -> dict[str, str]:
+    """What a volume remembers of the image it was made of."""
+    return {
+        **image.properties,
+        "image_id": image.id,
+        "image_name": image.name,
+        "checksum": image.checksum,
+        "container_format": image.container_format,
+        "disk_format": image.disk_format,
+        "min_disk": str(image.min_disk),
+        "min_ram": str(image.min_ram),
+        "size": str(image.size),
+    }

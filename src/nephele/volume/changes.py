@@ -5,8 +5,10 @@ from msgspec import UNSET, Struct, UnsetType
 from nephele.kernel.context import Context
 from nephele.kernel.errors import BAD_REQUEST
 from nephele.volume import life, rows
+from nephele.volume.accept import check_image, describe_image, image_file, image_words
 from nephele.volume.attachments import Attachments
 from nephele.volume.errors import (
+    CONFLICT,
     FORMAT_UNSUPPORTED,
     IMAGE_METADATA_NOT_FOUND,
     INVALID_INPUT,
@@ -19,7 +21,7 @@ from nephele.volume.model import VolumeStatus as V
 from nephele.volume.parts import Parts
 from nephele.volume.quotas import Quotas
 from nephele.volume.types import Types
-from nephele.volume.work import EXTEND, UPLOAD, Extend, Upload
+from nephele.volume.work import EXTEND, REIMAGE, UPLOAD, Extend, Reimage, SourceImage, Upload
 
 _STATUS = "Volume {id} status must be {expected}, but current status is: {status}."
 GLANCE_OWN = frozenset(
@@ -192,6 +194,26 @@ class Changes:
             self._put(ctx, volume_id, type_id=kind.id, multiattach=kind.multiattach)
 
     # -- images ------------------------------------------------------------------------------------------------
+
+    def reimage(self, ctx: Context, volume_id: str, image_id: str, *, reserved: bool) -> None:
+        """Let a volume begin anew with an image's content; `reserved` accepts one that is reserved.
+
+        Raises CONFLICT by status, INVALID_IMAGE, INVALID_INPUT for an image that does not fit.
+        """
+        parts = self._parts
+        image = describe_image(parts, ctx, image_id)
+        with parts.store.write():
+            volume = self._volume(ctx, volume_id)
+            move = "reimage_reserved" if reserved else "reimage"
+            life.check(move, volume, "Volume {id} status must be {expected} to re-image, but it is {status}.", CONFLICT)
+            check_image(image, volume.size_gb)
+            arrives = V.RESERVED if volume.status == V.RESERVED else V.AVAILABLE
+            self._put(ctx, volume_id, status=V.DOWNLOADING, previous_status=volume.status)
+            source = SourceImage(image.id, image.path, image.disk_format)
+            base = parts.backend.base_of(image_file(image))
+            size, words = volume.size_gb, image_words(image)
+            data = Reimage(volume_id, volume.project_id, size, source, words, base, volume.base, arrives)
+            parts.engine.begin(REIMAGE.kind, data, ctx, volume_id)
 
     def upload(self, ctx: Context, volume_id: str, wish: UploadWish) -> tuple[Volume, str]:
         """Make an image of a volume; answers the volume and the image's id.

@@ -57,6 +57,8 @@ LIFE: dict[str, Move] = {
     "upload": Move(_of(V.AVAILABLE), V.UPLOADING, BEFORE, BEFORE, 7200),
     "upload_forced": Move(_of(V.AVAILABLE, V.IN_USE), V.UPLOADING, BEFORE, BEFORE, 7200),
     "retype": Move(_of(V.AVAILABLE, V.IN_USE), V.RETYPING, BEFORE, BEFORE, 600),
+    "reimage": Move(_of(V.AVAILABLE, V.ERROR), V.DOWNLOADING, V.AVAILABLE, V.ERROR, 3600),
+    "reimage_reserved": Move(_of(V.AVAILABLE, V.ERROR, V.RESERVED), V.DOWNLOADING, BEFORE, V.ERROR, 3600),
     "revert": Move(_of(V.AVAILABLE), V.REVERTING, V.AVAILABLE, V.ERROR, 3600),
     "snapshot": Move(_of(V.AVAILABLE), "", BEFORE),
     "snapshot_forced": Move(_of(V.AVAILABLE, V.IN_USE), "", BEFORE),

@@ -58,6 +58,8 @@ _WRITING = [
     "volume:revert_to_snapshot",
     "volume:retype",
     "volume:update_readonly_flag",
+    "volume:reimage",
+    "volume:reimage_reserved",
     "volume_extension:volume_actions:upload_image",
     "volume_extension:volume_actions:initialize_connection",
     "volume_extension:volume_actions:terminate_connection",

@@ -80,6 +80,7 @@ ACTIONS = [
     _action("os-update_readonly_flag", actions.set_readonly, bodies.Readonly),
     _action("os-retype", actions.retype, bodies.Retype),
     _action("revert", actions.revert, bodies.Revert, since=(3, 40)),
+    _action("os-reimage", actions.reimage, bodies.Reimage, since=(3, 68)),
     _action("os-set_image_metadata", actions.set_image_metadata, bodies.ImageMetadata, 200),
     _action("os-show_image_metadata", actions.show_image_metadata, status=200),
     _action("os-unset_image_metadata", actions.unset_image_metadata, bodies.ImageKey, 200),

@@ -6,13 +6,11 @@ all.  Everything that touches a disk is an operation (`work.py`), begun in the a
 
 from collections.abc import Callable, Collection
 from enum import StrEnum
-from pathlib import Path
 
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
-from nephele.image.messages import ImageAnswer
 from nephele.kernel.bus import Bus
 from nephele.kernel.clock import Clock
 from nephele.kernel.context import Context
@@ -20,9 +18,9 @@ from nephele.kernel.engine import Engine
 from nephele.kernel.ids import Ids
 from nephele.kernel.store import Store
 from nephele.volume import life, rows
-from nephele.volume.accept import NewVolume, Wish, complete
+from nephele.volume.accept import NewVolume, Wish, complete, image_file, image_words
 from nephele.volume.attachments import Attachments
-from nephele.volume.backends.protocol import Backend, ImageFile
+from nephele.volume.backends.protocol import Backend
 from nephele.volume.changes import Changes
 from nephele.volume.errors import INVALID_VOLUME, VOLUME_NOT_FOUND
 from nephele.volume.messages import (
@@ -166,7 +164,7 @@ class Volumes:
         parts, new, image = self.parts, wish.new, wish.image
         origin = wish.snapshot or wish.source
         parent = self._parent(wish)
-        base = parts.backend.base_of(_file(image)) if image else origin.base if origin else ""
+        base = parts.backend.base_of(image_file(image)) if image else origin.base if origin else ""
         return Volume(
             id=parts.ids.uuid(),
             project_id=ctx.project_id,
@@ -329,10 +327,6 @@ def _caller(verify: Verify, token: str, request_id: str) -> Context:
     return msgspec.structs.replace(verify(token), request_id=request_id)
 
 
-def _file(image: ImageAnswer) -> ImageFile:
-    return ImageFile(image.id, Path(image.path), image.disk_format)
-
-
 def _creation(volume: Volume, wish: Wish, unfit: str) -> Create:
     data = Create(volume.id, volume.project_id, volume.size_gb, misfit=unfit)
     if wish.image is not None:
@@ -342,18 +336,3 @@ def _creation(volume: Volume, wish: Wish, unfit: str) -> Create:
     elif wish.source is not None:
         data.source, data.source_layout = volume_disk(wish.source.id), wish.source.layout
     return data
-
-
-def image_words(image: ImageAnswer) -> dict[str, str]:
-    """What a volume remembers of the image it was made of."""
-    return {
-        **image.properties,
-        "image_id": image.id,
-        "image_name": image.name,
-        "checksum": image.checksum,
-        "container_format": image.container_format,
-        "disk_format": image.disk_format,
-        "min_disk": str(image.min_disk),
-        "min_ram": str(image.min_ram),
-        "size": str(image.size),
-    }

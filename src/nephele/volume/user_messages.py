@@ -20,6 +20,7 @@ ACTIONS = {
     "create volume from backend storage": "008",
     "create snapshot": "009",
     "delete snapshot": "010",
+    "reimage volume": "017",
     "delete volume": "900",
     "revert volume": "901",
 }

@@ -119,6 +119,20 @@ class Revert(Struct):
     size_gb: int
 
 
+class Reimage(Struct):
+    """A volume that begins anew with an image's content."""
+
+    volume_id: str
+    project_id: str
+    size_gb: int
+    image: SourceImage
+    words: dict[str, str]
+    base: str
+    old_base: str
+    arrives: str
+    layout: Layout | None = None
+
+
 # -- creating ------------------------------------------------------------------------------------------------------
 
 
@@ -333,6 +347,48 @@ def _not_reverted(parts: Parts, db: sa.Connection, work: Work[Revert], failure: 
     _tell(parts, work, "VOLUME", work.data.volume_id, "revert volume", failure)
 
 
+# -- an image anew -------------------------------------------------------------------------------------------------
+
+
+def claim_base(parts: Parts, work: Work[Reimage]) -> None:
+    """Let the row claim the new image's base, so that it stays while the disk is made."""
+    with parts.store.write() as db:
+        rows.move(db, work.data.volume_id, None, base=work.data.base)
+
+
+def claim_old_base(parts: Parts, work: Work[Reimage]) -> None:
+    """The old disk is still there: let the row claim its base, and give the new one back."""
+    with parts.store.write() as db:
+        rows.move(db, work.data.volume_id, None, base=work.data.old_base)
+    release_base(parts, work.data.base)
+
+
+def remake_disk(parts: Parts, work: Work[Reimage]) -> None:
+    """Put a disk with the image's content in the place of the old one, in one step."""
+    data = work.data
+    image = ImageFile(data.image.id, Path(data.image.path), data.image.format)
+    data.layout = parts.backend.create_from_image(volume_disk(data.volume_id), data.size_gb, image)
+
+
+def release_old_base(parts: Parts, work: Work[Reimage]) -> None:
+    """Give the old image's base back where nobody needs it."""
+    if work.data.old_base:
+        release_base(parts, work.data.old_base)
+
+
+def _reimaged(parts: Parts, db: sa.Connection, work: Work[Reimage]) -> None:
+    data = work.data
+    assert data.layout is not None
+    values = {"format": data.layout.format, "bootable": True, "image_metadata": data.words}
+    rows.move(db, data.volume_id, None, **values, image_id=data.image.id, updated_at=parts.clock.now())
+    rows.move(db, data.volume_id, (V.DOWNLOADING,), status=data.arrives, previous_status=None)
+
+
+def _not_reimaged(parts: Parts, db: sa.Connection, work: Work[Reimage], failure: Failure) -> None:
+    rows.move(db, work.data.volume_id, None, status=LIFE["reimage"].fails_to, updated_at=parts.clock.now())
+    _tell(parts, work, "VOLUME", work.data.volume_id, "reimage volume", failure)
+
+
 # -- to an image ---------------------------------------------------------------------------------------------------
 
 
@@ -428,4 +484,25 @@ REVERT = Operation(
     on_done=_reverted,
     on_failed=_not_reverted,
 )
-OPERATIONS: tuple[Operation[Any], ...] = (CREATE, DELETE, EXTEND, TAKE_SNAPSHOT, DROP_SNAPSHOT, UPLOAD, REVERT)
+REIMAGE = Operation(
+    "volume.reimage",
+    Reimage,
+    LIFE["reimage"].within,
+    (
+        Step("claim", claim_base, claim_old_base),
+        Step("disk", remake_disk, _ATOMIC),
+        Step("release", release_old_base, _GONE),
+    ),
+    on_done=_reimaged,
+    on_failed=_not_reimaged,
+)
+OPERATIONS: tuple[Operation[Any], ...] = (
+    CREATE,
+    DELETE,
+    EXTEND,
+    TAKE_SNAPSHOT,
+    DROP_SNAPSHOT,
+    UPLOAD,
+    REVERT,
+    REIMAGE,
+)

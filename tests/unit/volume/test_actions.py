@@ -74,6 +74,25 @@ def test_force_delete_interrupts_whatever_it_is(cinder: Cinder) -> None:
     assert cinder.backend.disks() == set()
 
 
+def test_reimage(cinder: Cinder, tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_bytes(b"old " * 1000)
+    new.write_bytes(b"new " * 1000)
+    volume = cinder.volume(imageRef=cinder.glance.add(old).id)["id"]
+    image = cinder.glance.add(new, name="new")
+    assert cinder.act(volume, "os-reimage", {"image_id": image.id}, version="3.67").status_code == 404
+    assert cinder.act(volume, "os-reimage", {"image_id": "0" * 32}).status_code == 400
+    assert cinder.act(volume, "os-reimage", {"image_id": image.id}).status_code == 202
+    found = cinder.settled(f"/volumes/{volume}")
+    assert (found["status"], found["volume_image_metadata"]["image_name"]) == ("available", "new")
+    assert cinder.backend.bases() == {f"{image.id}.raw"}
+    cinder("POST", "/attachments", json={"attachment": {"volume_uuid": volume, "instance_uuid": "5e" * 16}})
+    assert cinder.act(volume, "os-reimage", {"image_id": image.id}).status_code == 409
+    again = {"image_id": image.id, "reimage_reserved": True}
+    assert cinder.act(volume, "os-reimage", again).status_code == 202
+    assert cinder.settled(f"/volumes/{volume}")["status"] == "reserved"
+
+
 def test_retype(cinder: Cinder) -> None:
     volume = cinder.volume()["id"]
     cinder("POST", "/types", as_="admin", json={"volume_type": {"name": "fast"}})

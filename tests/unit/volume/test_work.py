@@ -84,6 +84,9 @@ def walk(cinder: Cinder, data: Path) -> dict[str, str]:
     cinder.act(volume, "revert", {"snapshot_id": snapshot})
     note("reverted", path)
     cinder.act(volume, "os-reset_status", {"status": "available"}, as_="admin")
+    cinder.act(volume, "os-reimage", {"image_id": image.id})
+    note("reimaged", path)
+    cinder.act(volume, "os-reset_status", {"status": "available"}, as_="admin")
     cinder.act(volume, "os-volume_upload_image", {"image_name": "i"})
     note("uploaded", path)
     cinder("DELETE", f"/snapshots/{snapshot}")
@@ -113,6 +116,7 @@ ALL_WELL = {
     "extended": "available",
     "snapped": "available",
     "reverted": "available",
+    "reimaged": "available",
     "uploaded": "available",
     "dropped": "gone",
     "deleted": "gone",
@@ -151,6 +155,7 @@ FAILS_TO = {
     "snapshot.delete": ("dropped", "error_deleting"),
     "volume.upload": ("uploaded", "available"),
     "volume.revert": ("reverted", "error"),
+    "volume.reimage": ("reimaged", "error"),
 }
 
 

@@ -99,6 +99,14 @@ def revert(service: Volumes, call: Call) -> None:
     service.snapshots.revert(call.context, volume, call.body.snapshot_id)
 
 
+def reimage(service: Volumes, call: Call) -> None:
+    """`os-reimage`."""
+    reserved = truth(call.body.reimage_reserved)
+    volume = find(service, call, "volume:reimage_reserved" if reserved else "volume:reimage")
+    image_id = check_uuid("image_id", call.body.image_id)
+    service.changes.reimage(call.context, volume.id, str(image_id), reserved=reserved)
+
+
 # -- image metadata ------------------------------------------------------------------------------------------------
 
 

@@ -162,6 +162,13 @@ class Retype(Struct, frozen=True, forbid_unknown_fields=True):
     migration_policy: Literal["on-demand", "never"] | None = None
 
 
+class Reimage(Struct, frozen=True, forbid_unknown_fields=True):
+    """`os-reimage`."""
+
+    image_id: str
+    reimage_reserved: Bool = False
+
+
 class Revert(Struct, frozen=True):
     """`revert`."""
 

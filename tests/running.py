@@ -36,9 +36,11 @@ class RunningCloud:
         self.process.wait()
 
 
-def start_cloud(state_dir: Path, *options: str, port: int = 0, seconds: float = 20) -> RunningCloud:
-    """Start a cloud and wait until it is ready."""
-    words = [sys.executable, "-m", "nephele", "up", "--state-dir", str(state_dir), "--port", str(port), *options]
+def start_cloud(
+    state_dir: Path, *options: str, port: int = 0, seconds: float = 30, program: tuple[str, ...] = ("-m", "nephele")
+) -> RunningCloud:
+    """Start a cloud, by `program`, and wait until it is ready."""
+    words = [sys.executable, *program, "up", "--state-dir", str(state_dir), "--port", str(port), *options]
     source = str(Path(__file__).parent.parent / "src")
     with (state_dir.parent / f"{state_dir.name}.log").open("a") as log:
         process = subprocess.Popen(

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 metadata = sa.MetaData()
 """All tables of all domains."""
@@ -71,9 +71,10 @@ class Store:
             self._reading = self._writing.execution_options(isolation_level="AUTOCOMMIT")
 
     def _sqlite_engine(self, *, read_only: bool) -> sa.Engine:
-        pool: dict[str, Any] = {} if read_only else {"poolclass": StaticPool}
         engine = sa.create_engine(
-            self.url, connect_args={"check_same_thread": False, "timeout": 30, "isolation_level": None}, **pool
+            self.url,
+            connect_args={"check_same_thread": False, "timeout": 30, "isolation_level": None},
+            poolclass=NullPool if read_only else StaticPool,
         )
 
         def configure(connection: Any, _record: object) -> None:

@@ -1,0 +1,139 @@
+"""`kill -9` at every step of an operation: after the next start it is completed or undone, and nothing is left over."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.flows.conftest import connect
+from tests.flows.test_launch import nephele
+from tests.running import RunningCloud, running_cloud, start_cloud
+
+from nephele.compute.operations import BOOT, DELETE, STOP
+
+KILLER = str(Path(__file__).parent / "killing.py")
+MOMENTS = ("before", "after")
+
+
+def steps(*operations: Any) -> Iterator[Any]:
+    for operation in operations:
+        for step in operation.steps:
+            for when in MOMENTS:
+                yield pytest.param(f"{operation.kind}:{step.name}", when, id=f"{operation.kind}-{when}-{step.name}")
+
+
+def create(demo: Any) -> str:
+    body = {
+        "name": "victim",
+        "imageRef": demo.image.find_image("nephele-guest").id,
+        "flavorRef": demo.compute.find_flavor("m1.nano").id,
+        "networks": [{"uuid": demo.network.find_network("private").id}],
+    }
+    return str(demo.compute.post("/servers", json={"server": body}, microversion="2.79").json()["server"]["id"])
+
+
+def settle(demo: Any, server_id: str, seconds: float = 20) -> str:
+    """The status of the server once nothing is done to it any more; GONE where there is none."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        answer = demo.compute.get(f"/servers/{server_id}")
+        if answer.status_code == 404:
+            return "GONE"
+        server = answer.json()["server"]
+        if server["status"] != "BUILD" and server["OS-EXT-STS:task_state"] is None:
+            return str(server["status"])
+        time.sleep(0.05)
+    raise AssertionError(f"the server is still {server['status']}/{server['OS-EXT-STS:task_state']}")
+
+
+def assert_clean(cloud: RunningCloud) -> None:
+    assert nephele(connect(cloud, "nephele-admin"), "/doctor") == {"findings": []}
+
+
+def died(cloud: RunningCloud) -> None:
+    assert cloud.process.wait(20) == -9
+
+
+@pytest.mark.parametrize(("step", "when"), steps(BOOT))
+def test_a_launch_survives_a_kill_at_every_step(tmp_path: Path, step: str, when: str) -> None:
+    cloud = start_cloud(tmp_path / "state", "--hosts", "2", program=(KILLER, step, when))
+    server_id = create(connect(cloud, "nephele"))
+    died(cloud)
+    with running_cloud(tmp_path / "state", "--hosts", "2") as again:
+        demo = connect(again, "nephele")
+        assert settle(demo, server_id) == "ACTIVE"
+        assert_clean(again)
+        demo.compute.delete(f"/servers/{server_id}")
+        assert settle(demo, server_id) == "GONE"
+        assert_clean(again)
+        assert list(demo.network.ports(device_id=server_id)) == []
+
+
+@pytest.mark.parametrize(("step", "when"), steps(DELETE, STOP))
+def test_an_action_survives_a_kill_at_every_step(tmp_path: Path, step: str, when: str) -> None:
+    cloud = start_cloud(tmp_path / "state", program=(KILLER, step, when))
+    demo = connect(cloud, "nephele")
+    server_id = create(demo)
+    assert settle(demo, server_id) == "ACTIVE"
+    if step.startswith("delete"):
+        demo.compute.delete(f"/servers/{server_id}")
+    else:
+        demo.compute.post(f"/servers/{server_id}/action", json={"os-stop": None})
+    died(cloud)
+    with running_cloud(tmp_path / "state") as again:
+        assert settle(connect(again, "nephele"), server_id) == ("GONE" if step.startswith("delete") else "SHUTOFF")
+        assert_clean(again)
+
+
+def test_a_storm_of_launches_survives_a_kill(tmp_path: Path) -> None:
+    cloud = start_cloud(tmp_path / "state", "--hosts", "3")
+    demo = connect(cloud, "nephele")
+    connect(cloud, "nephele-admin").compute.put(
+        f"/os-quota-sets/{demo.current_project_id}", json={"quota_set": {"instances": -1, "cores": -1, "ram": -1}}
+    )
+    made = [create(demo) for _ in range(15)]
+    cloud.kill()
+    with running_cloud(tmp_path / "state", "--hosts", "3") as again:
+        demo = connect(again, "nephele")
+        assert {settle(demo, server_id) for server_id in made} == {"ACTIVE"}
+        assert_clean(again)
+
+
+def test_servers_are_known_and_guests_adopted_after_a_restart(tmp_path: Path) -> None:
+    with running_cloud(tmp_path / "state") as cloud:
+        demo = connect(cloud, "nephele")
+        server_id = create(demo)
+        assert settle(demo, server_id) == "ACTIVE"
+    with running_cloud(tmp_path / "state") as again:
+        demo = connect(again, "nephele")
+        assert settle(demo, server_id) == "ACTIVE"
+        trace = nephele(demo, f"/servers/{server_id}/trace")
+        assert len({step["step"] for step in trace["steps"]}) == 17
+        assert_clean(again)
+
+
+def test_doctor_exits_with_what_it_found(tmp_path: Path) -> None:
+    import sqlite3
+    import sys
+
+    with running_cloud(tmp_path / "state") as cloud:
+        demo = connect(cloud, "nephele")
+        server_id = create(demo)
+        assert settle(demo, server_id) == "ACTIVE"
+    with sqlite3.connect(tmp_path / "state" / "nephele.db") as db:
+        db.execute("UPDATE servers SET deleted_at = 1, host = ''")
+    with running_cloud(tmp_path / "state") as cloud:
+        words = [sys.executable, "-m", "nephele"]
+        source = str(Path(__file__).parents[2] / "src")
+        run = lambda *more: subprocess.run(  # noqa: E731
+            [*words, *more, "--state-dir", str(cloud.state_dir)], capture_output=True, text=True, cwd=source, timeout=60
+        )
+        sick = run("doctor")
+        assert sick.returncode == 1
+        assert "allocation of no server" in sick.stdout
+        assert "port of no server" in sick.stdout
+        reaped = run("reap", "--yes")
+        assert reaped.returncode == 0, reaped.stdout + reaped.stderr
+        assert run("doctor").returncode == 0

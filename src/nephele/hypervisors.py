@@ -62,8 +62,8 @@ class Hypervisors:
             self._drivers[host] = driver
             self._networks[host] = wiring = self._open_network(host)
             kind = "sim" if self.settings.driver == "sim" else "linux"
-            self.bus.call(REPORT_AGENT, AgentReport(host=host, kind=kind))
             wiring.start()
+            self.bus.call(REPORT_AGENT, AgentReport(host=host, kind=kind))
             base = BaseImages(self.settings.state_dir / "instances" / "_base", host, self._download)
             ComputeAgent(host, driver, wiring, base, self.bus, self.clock).start(self._pool)
         self._beats.start()
@@ -107,7 +107,6 @@ class Hypervisors:
         settings = AgentSettings(
             host_netns=self.settings.host_netns,
             providers=links,
-            run_folder=(self.settings.state_dir / "network").absolute(),
         )
         return NetworkAgent(host, self.bus, settings, self.clock)
 

@@ -1,4 +1,4 @@
-"""`python killing.py STEP WHEN up …`: a cloud that is killed, as by `kill -9`, before or after one step of an operation."""
+"""`python killing.py STEP WHEN up …`: a cloud that is killed, as by `kill -9`, before or after one step."""
 
 import os
 import signal

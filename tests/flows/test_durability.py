@@ -1,6 +1,8 @@
 """`kill -9` at every step of an operation: after the next start it is completed or undone, and nothing is left over."""
 
+import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,10 +116,17 @@ def test_servers_are_known_and_guests_adopted_after_a_restart(tmp_path: Path) ->
         assert_clean(again)
 
 
-def test_doctor_exits_with_what_it_found(tmp_path: Path) -> None:
-    import sqlite3
-    import sys
+def nephele_says(cloud: RunningCloud, *words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "nephele", *words, "--state-dir", str(cloud.state_dir)],
+        capture_output=True,
+        text=True,
+        cwd=str(Path(__file__).parents[2] / "src"),
+        timeout=60,
+    )
 
+
+def test_doctor_exits_with_what_it_found(tmp_path: Path) -> None:
     with running_cloud(tmp_path / "state") as cloud:
         demo = connect(cloud, "nephele")
         server_id = create(demo)
@@ -125,15 +134,10 @@ def test_doctor_exits_with_what_it_found(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "state" / "nephele.db") as db:
         db.execute("UPDATE servers SET deleted_at = 1, host = ''")
     with running_cloud(tmp_path / "state") as cloud:
-        words = [sys.executable, "-m", "nephele"]
-        source = str(Path(__file__).parents[2] / "src")
-        run = lambda *more: subprocess.run(  # noqa: E731
-            [*words, *more, "--state-dir", str(cloud.state_dir)], capture_output=True, text=True, cwd=source, timeout=60
-        )
-        sick = run("doctor")
+        sick = nephele_says(cloud, "doctor")
         assert sick.returncode == 1
         assert "allocation of no server" in sick.stdout
         assert "port of no server" in sick.stdout
-        reaped = run("reap", "--yes")
+        reaped = nephele_says(cloud, "reap", "--yes")
         assert reaped.returncode == 0, reaped.stdout + reaped.stderr
-        assert run("doctor").returncode == 0
+        assert nephele_says(cloud, "doctor").returncode == 0

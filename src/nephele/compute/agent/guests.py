@@ -17,6 +17,9 @@ from nephele.compute.virt.driver import (
 from nephele.network.messages import BoundPort
 from nephele.volume.messages import Connection, FileConnection, NbdConnection
 
+MADE = BaseImage(path="", format=DiskFormat.QCOW2, size=0, virtual_size=0)
+"""Stands for the base of a root disk that was made already and is only to be started again."""
+
 
 def guest_spec(
     server: ServerForHost,
@@ -63,9 +66,9 @@ def volume_disk(device: BlockDevice, connection: Connection) -> Disk:
 
 
 def _local_disk(device: BlockDevice, server: ServerForHost, base: BaseImage | None) -> Disk:
-    if device.source == "image" and base is not None:
-        image = ImageDisk(base=base.path, base_format=base.format, size_gb=device.size_gb)
-        return _disk(device, image)
+    if device.source == "image":
+        base = base or MADE
+        return _disk(device, ImageDisk(base=base.path, base_format=base.format, size_gb=device.size_gb))
     kind = "swap" if device.guest_format == "swap" else "ephemeral"
     size_mb = server.flavor.swap if kind == "swap" else device.size_gb * 1024
     return _disk(device, BlankDisk(size_mb=size_mb, kind=kind))

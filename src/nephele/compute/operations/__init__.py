@@ -6,3 +6,5 @@ from nephele.compute.operations.power import REBOOT, REBOOT_HARD, START, STOP
 
 OPERATIONS = (BOOT, DELETE, START, STOP, REBOOT, REBOOT_HARD)
 """Every operation on a server."""
+
+__all__ = ["BOOT", "DELETE", "OPERATIONS", "REBOOT", "REBOOT_HARD", "START", "STOP"]

@@ -78,6 +78,8 @@ _RENEW = (
         updated_at=sa.bindparam("now"),
     )
 )
+_NEW_ALLOCATIONS = allocations.insert()
+_NEW_CONSUMERS = consumers.insert()
 _OF_CONSUMER = (
     sa.select(providers.c.uuid, allocations.c.resource_class, allocations.c.used)
     .join(providers, providers.c.id == allocations.c.provider_id)
@@ -138,8 +140,10 @@ def _owned(project_id: str, user_id: str) -> sa.ColumnElement[bool]:
     return sa.and_(owned, consumers.c.user_id == user_id) if user_id else owned
 
 
-def replace_allocations(db: sa.Connection, claims: Sequence[Claim], now: Instant) -> None:
+def replace_allocations(db: sa.Connection, claims: Sequence[Claim], now: Instant, *, unless_held: bool = False) -> None:
     """Give each consumer what its claim says instead of what it holds: all of them or none.
+
+    With `unless_held` nothing at all changes where they hold exactly that already.
 
     Raises:
         CONSUMER_CHANGED: a generation that is not the consumer's.
@@ -159,16 +163,16 @@ def replace_allocations(db: sa.Connection, claims: Sequence[Claim], now: Instant
         for uuid, amounts in claim.allocations.items()
         for name, amount in amounts.items()
     ]
-    held = [
-        (consumer, provider_id, name, used) for consumer, provider_id, name, used in db.execute(_HELD, {"uuids": uuids})
-    ]
+    held = [tuple(row) for row in db.execute(_HELD, {"uuids": uuids})] if present else []
+    if unless_held and held and sorted(held) == sorted(wanted):
+        return
     _check_capacity(db, wanted, held, {provider.id: provider.uuid for provider in known.values()})
     if held:
         db.execute(_FREE, {"uuids": uuids})
     _keep_consumers(db, claims, present, now)
     if wanted:
         names = ("consumer_uuid", "provider_id", "resource_class", "used")
-        db.execute(allocations.insert(), [{**dict(zip(names, row, strict=True)), "created_at": now} for row in wanted])
+        db.execute(_NEW_ALLOCATIONS, [{**dict(zip(names, row, strict=True)), "created_at": now} for row in wanted])
     emptied = {claim.consumer_uuid for claim in claims if not claim.allocations}
     changed = {row[1] for row in wanted} | {row[1] for row in held if row[0] in emptied}
     touch(db, changed, revision, now)
@@ -277,7 +281,7 @@ def _keep_consumers(db: sa.Connection, claims: Sequence[Claim], present: Mapping
             }
             db.execute(_RENEW, values)
     if new:
-        db.execute(consumers.insert(), new)
+        db.execute(_NEW_CONSUMERS, new)
     gone = [claim.consumer_uuid for claim in claims if not claim.allocations and claim.consumer_uuid in present]
     if gone:
         db.execute(_FORGET, {"uuids": gone})

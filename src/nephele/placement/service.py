@@ -125,8 +125,6 @@ class Placement:
         exact = {uuid: {rc: n for rc, n in amounts.items() if n} for uuid, amounts in wanted.items()}
         exact = {uuid: amounts for uuid, amounts in exact.items() if amounts}
         with self.store.write() as db:
-            if exact and self.allocations(consumer_uuid) == exact:
-                return
             asked = Claim(
                 consumer_uuid=consumer_uuid,
                 allocations=exact,
@@ -134,7 +132,7 @@ class Placement:
                 user_id=user_id,
                 consumer_type=consumer_type,
             )
-            allocating.replace_allocations(db, [asked], self.clock.now())
+            allocating.replace_allocations(db, [asked], self.clock.now(), unless_held=True)
 
     def release(self, consumer_uuid: str) -> None:
         """Let go of all that the consumer holds; nothing held: nothing done."""

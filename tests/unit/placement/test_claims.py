@@ -40,6 +40,9 @@ def test_a_claim_takes_room_and_a_release_gives_it_back(placement: Placement, ho
     wanted = {uuid: {"VCPU": 2, "MEMORY_MB": 3000, "DISK_GB": 10}}
     placement.claim("server", wanted, **OWNER)
     assert placement.allocations("server") == wanted
+    revision, _, _ = placement.providers_since(0)
+    placement.claim("server", wanted, **OWNER)
+    assert placement.providers_since(revision)[1] == [], "claiming what is held changes nothing"
     assert placement.usages("p") == wanted[uuid]
     assert placement.rooms(uuid)["MEMORY_MB"].free == 1096
     assert found(placement, want(MEMORY_MB=1097)) == []

@@ -17,13 +17,14 @@ PORTS, RULES, NETWORKS = 100, 1000, 10
 
 
 def measure(what: str, times: int, work: Callable[[int], None]) -> None:
-    """Do it `times` times and print the median and the worst."""
+    """Do it `times` times and print the best, the median and the worst."""
     found = []
     for number in range(times):
         elapsed = stopwatch()
         work(number)
         found.append(elapsed())
-    print(f"{what:<60} median {statistics.median(found):7.1f} ms   worst {max(found):7.1f} ms   ({times} times)")
+    best, median, worst = min(found), statistics.median(found), max(found)
+    print(f"{what:<60} best {best:7.1f}   median {median:7.1f}   worst {worst:7.1f} ms   ({times} times)")
 
 
 def wiring(ports: int, rules: int) -> HostWiring:

@@ -18,7 +18,7 @@ from nephele.identity.errors import (
 from nephele.identity.model import Actor, Extra, Project
 from nephele.identity.revocations import EVERYONE, Kind
 from nephele.identity.roles import check_mutable, merged_options
-from nephele.identity.shared import Filters, Shared, columns_of, narrowed, store_change, store_new
+from nephele.identity.shared import Filters, Shared, among, columns_of, narrowed, store_change, store_new
 from nephele.identity.tables import assignments, groups, memberships, project_tags, projects, roles, users
 
 MAX_DEPTH = 5
@@ -88,7 +88,8 @@ class Projects:
 
     def by_ids(self, project_ids: Iterable[str]) -> dict[str, Project]:
         """Those of the projects that exist."""
-        return {project.id: project for project in self._select(projects.c.id.in_(set(project_ids)))}
+        wanted = set(project_ids)
+        return {it.id: it for it in self._select(among(projects.c.id, wanted)) if it.id in wanted}
 
     def find(self, filters: Filters, only: Iterable[str] | None = None) -> list[Project]:
         """Projects by their attributes and tags (`tags`, `tags-any`, `not-tags`, `not-tags-any`).
@@ -98,13 +99,15 @@ class Projects:
         select = narrowed(sa.select(*_COLUMNS), filters, _FILTERS)
         if not any(key == "is_domain" for key, _ in filters):
             select = select.where(projects.c.is_domain.is_(False))
-        if only is not None:
-            select = select.where(projects.c.id.in_(set(only)))
+        wanted = None if only is None else set(only)
+        if wanted is not None:
+            select = select.where(among(projects.c.id, wanted))
         for key, value in filters:
             if key in _TAG_FILTERS:
                 select = select.where(_tagged(key, value.split(",")))
         with self._shared.store.read() as db:
-            return self._with_tags(db, [Project(*row) for row in db.execute(select.order_by(projects.c.name))])
+            found = [Project(*row) for row in db.execute(select.order_by(projects.c.name))]
+            return self._with_tags(db, [it for it in found if wanted is None or it.id in wanted])
 
     def find_domains(self, filters: Filters, only: Iterable[str] | None = None) -> list[Project]:
         """Domains by `name` and `enabled`."""
@@ -123,7 +126,8 @@ class Projects:
         found: list[Project] = []
         level = [project_id]
         while level:
-            below = self._select(projects.c.parent_id.in_(level))
+            parents = set(level)
+            below = [it for it in self._select(among(projects.c.parent_id, parents)) if it.parent_id in parents]
             found += below
             level = [project.id for project in below]
         return found
@@ -261,7 +265,7 @@ class Projects:
         columns = project_tags.c
         select = sa.select(columns.project_id, columns.name).order_by(columns.name)
         tags: dict[str, list[str]] = {}
-        for project_id, tag in db.execute(select.where(columns.project_id.in_([project.id for project in found]))):
+        for project_id, tag in db.execute(select.where(among(columns.project_id, [project.id for project in found]))):
             tags.setdefault(project_id, []).append(tag)
         return [
             msgspec.structs.replace(project, tags=tuple(tags[project.id])) if project.id in tags else project

@@ -20,7 +20,7 @@ from nephele.identity.passwords import MAX_PASSWORD, Passwords
 from nephele.identity.projects import Projects
 from nephele.identity.revocations import EVERYONE, Kind
 from nephele.identity.roles import merged_options
-from nephele.identity.shared import Filters, Shared, columns_of, narrowed, store_change, store_new
+from nephele.identity.shared import Filters, Shared, among, columns_of, narrowed, store_change, store_new
 from nephele.identity.tables import assignments, groups, memberships, projects, users
 
 _USER = columns_of(users, User)
@@ -87,9 +87,10 @@ class Users:
 
     def by_ids(self, user_ids: Iterable[str]) -> dict[str, User]:
         """Those of the users that exist."""
+        wanted = set(user_ids)
         with self._shared.store.read() as db:
-            found = db.execute(sa.select(*_USER).where(users.c.id.in_(set(user_ids))))
-            return {row[0]: User(*row) for row in found}
+            found = db.execute(sa.select(*_USER).where(among(users.c.id, wanted)))
+            return {row[0]: User(*row) for row in found if row[0] in wanted}
 
     def create(self, user: User, password: str | None) -> User:
         """A new user; its id is made here unless given.  Hashes the password, so call it outside a transaction.
@@ -197,9 +198,10 @@ class Groups:
 
     def by_ids(self, group_ids: Iterable[str]) -> dict[str, Group]:
         """Those of the groups that exist."""
+        wanted = set(group_ids)
         with self._shared.store.read() as db:
-            found = db.execute(sa.select(*_GROUP).where(groups.c.id.in_(set(group_ids))))
-            return {row[0]: Group(*row) for row in found}
+            found = db.execute(sa.select(*_GROUP).where(among(groups.c.id, wanted)))
+            return {row[0]: Group(*row) for row in found if row[0] in wanted}
 
     def create(self, group: Group) -> Group:
         """A new group.  Raises DOMAIN_NOT_FOUND or DUPLICATE."""

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from tests.unit.identity.conftest import Cloud, login, on_project
 
+from nephele.identity import shared
+
 
 def test_a_project_is_created_shown_changed_and_deleted(cloud: Cloud) -> None:
     project = cloud.made("projects", name="web", description="shop", owner="bob", tags=["b", "a"])
@@ -179,3 +181,15 @@ def test_a_name_may_be_used_once_in_each_domain(cloud: Cloud) -> None:
         cloud.made(kind, name="same", domain_id=domain)
         body = {kind[:-1]: {"name": "same", "domain_id": domain}}
         assert cloud("POST", f"/v3/{kind}", json=body).status_code == 409
+
+
+def test_more_ids_than_a_statement_can_name(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    top, _middle, low = tree(cloud, 3)
+    expected = cloud.identity.projects.find([])
+    monkeypatch.setattr(shared, "MANY", 1)
+    assert cloud.identity.projects.find([]) == expected
+    assert {it.id for it in cloud.identity.projects.find([], only=[top, low])} == {top, low}
+    assert set(cloud.identity.projects.by_ids([top, low])) == {top, low}
+    assert [it.name for it in cloud.identity.projects.subtree(top)] == ["level-1", "level-2"]
+    everyone = {user.id for user in cloud.identity.users.find([])}
+    assert set(cloud.identity.users.by_ids(everyone)) == everyone

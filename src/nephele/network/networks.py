@@ -155,6 +155,22 @@ def network_target(_work: Work, network: Network) -> dict[str, object]:
     }
 
 
+def usable_network(work: Work, wanted: str) -> Network:
+    """A network that the caller may put something on, without its subnets; read once in a work.
+
+    Raises NETWORK_NOT_FOUND.
+    """
+    found = work.seen.get(wanted)
+    if not isinstance(found, Network):
+        rows = work.db.execute(_ANY if work.everything else _MINE, {"wanted": wanted, "me": work.me}).all()
+        if not rows:
+            raise errors.NETWORK_NOT_FOUND(id=wanted)
+        found = work.seen[wanted] = Network(*rows[0])
+    return found
+
+
+_ANY = sa.select(_networks).where(_networks.c.id == sa.bindparam("wanted"))
+_MINE = _ANY.where(NETWORKS.visible)
 _OWNER = sa.select(_networks.c.project_id).where(_networks.c.id == sa.bindparam("wanted"))
 
 

@@ -29,6 +29,7 @@ def register_agent(
         address: where other hosts send its tunnels' packets.
     """
     known = {agent.role: agent for agent in _of_host(work, host)}
+    work.core.forget_hosts()
     for role in roles:
         values = {
             "kind": kind,
@@ -91,6 +92,7 @@ def change_agent(work: Work, agent: Agent, values: dict[str, object]) -> Agent:
 def delete_agent(work: Work, agent: Agent) -> None:
     """Forget a role of a host's agent; it comes back when the agent registers again."""
     work.db.execute(sa.delete(_agents).where(_agents.c.id == agent.id))
+    work.core.forget_hosts()
 
 
 def host_for(work: Work, role: str) -> Agent | None:

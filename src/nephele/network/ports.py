@@ -13,7 +13,7 @@ from nephele.network import errors, tables
 from nephele.network.binding import bind
 from nephele.network.ipam import Allocation, WantedIp, replace_addresses, write_addresses
 from nephele.network.model import DhcpOption, Network, Owner, Pair, Port, Status
-from nephele.network.networks import NETWORKS
+from nephele.network.networks import usable_network
 from nephele.network.quotas import take_quota
 from nephele.network.records import ME, Records, Rows
 from nephele.network.security_groups import GROUPS, default_group
@@ -89,9 +89,7 @@ def create_port(work: Work, new: NewPort) -> Port:
     Raises:
         NETWORK_NOT_FOUND, OVER_QUOTA, MAC_TAKEN, GROUP_NOT_FOUND and what `Allocation.choose` raises.
     """
-    network = NETWORKS.get(work, new.network_id)
-    work.enforce("create_port", {"project_id": new.project_id, "network:project_id": network.project_id})
-    return make_port(work, network, new)
+    return make_port(work, usable_network(work, new.network_id), new)
 
 
 def make_port(work: Work, network: Network, new: NewPort, *, counted: bool = True, version: int | None = None) -> Port:

@@ -59,9 +59,11 @@ def check_quota(work: Work, resource: str, project_id: str, more: int = 1) -> No
 
     Inside a `writing()` it holds until the commit: others of the same project wait.
     """
-    limit = work.db.execute(_LIMIT, {"project": project_id, "resource": resource}).scalar()
-    if limit is None:
-        limit = DEFAULTS[resource]
+    key = f"quota.{resource}.{project_id}"
+    limit = work.seen.get(key)
+    if not isinstance(limit, int):
+        own = work.db.execute(_LIMIT, {"project": project_id, "resource": resource}).scalar()
+        limit = work.seen[key] = DEFAULTS[resource] if own is None else own
     if limit < 0:
         return
     counted = {"project": project_id, "enough": max(limit - more + 1, 0)}

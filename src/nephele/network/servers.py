@@ -13,7 +13,7 @@ from nephele.network import errors, tables
 from nephele.network.ipam import WantedIp, is_host, key, to_number
 from nephele.network.messages import AllocatePorts, BoundPort, NicRequest
 from nephele.network.model import Network, Port, bridge_name, tap_name
-from nephele.network.networks import NETWORKS
+from nephele.network.networks import NETWORKS, usable_network
 from nephele.network.ports import PORTS, NewPort, change_port, make_port, remove_ports
 from nephele.network.quotas import check_quota
 from nephele.network.sharing import SHARED, granted
@@ -169,7 +169,7 @@ def _take(work: Work, ask: AllocatePorts, nic: NicRequest) -> Port:
 
 
 def _make(work: Work, ask: AllocatePorts, nic: NicRequest) -> Port:
-    network = NETWORKS.get(work, nic.network_id)
+    network = usable_network(work, nic.network_id)
     new = NewPort(
         project_id=work.me,
         network_id=network.id,

@@ -16,6 +16,10 @@ from nephele.network import tables
 from nephele.network.errors import NOT_AUTHORIZED
 from nephele.network.wiring import WIRING_CHANGED, AskWiring
 
+KNOWN_FOR: Instant = 5_000_000
+"""Microseconds for which the hosts are not read again."""
+_REAL = sa.select(tables.agents.c.host).where(tables.agents.c.kind != "sim", tables.agents.c.role == "l2")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -47,6 +51,18 @@ class Core:
     policy: Policy
     settings: Settings
     hints: dict[str, int] = field(default_factory=dict)
+    _real_hosts: tuple[Instant, list[str]] = (0, [])
+
+    def real_hosts(self, db: sa.Connection) -> list[str]:
+        """Hosts whose agent wires a real kernel, as known for a few seconds at most: agents ask on their own, too."""
+        now = self.clock.now()
+        if not 0 <= now - self._real_hosts[0] < KNOWN_FOR:
+            self._real_hosts = (now, list(db.execute(_REAL).scalars()))
+        return self._real_hosts[1]
+
+    def forget_hosts(self) -> None:
+        """A host came or went."""
+        self._real_hosts = (0, [])
 
     @contextmanager
     def reading(self, context: Context) -> Iterator["Work"]:
@@ -66,7 +82,7 @@ class Core:
 class Work:
     """A connection with the caller in whose name it is used."""
 
-    __slots__ = ("_rewire", "_root", "context", "core", "db", "everything", "me", "now")
+    __slots__ = ("_rewire", "_root", "context", "core", "db", "everything", "me", "now", "seen")
 
     def __init__(self, core: Core, db: sa.Connection, context: Context, root: "Work | None" = None) -> None:
         self._root = root or self
@@ -78,6 +94,8 @@ class Work:
         """Whether the caller sees all projects' things."""
         self.now: Instant = core.clock.now()
         self._rewire = False
+        self.seen: dict[str, object] = {}
+        """What was read already in this work, by id."""
 
     def may(self, rule: str, target: Mapping[str, object] | None = None) -> bool:
         """Whether the policy lets the caller act on the target (by default: its own project)."""
@@ -103,7 +121,7 @@ class Work:
         if not self._rewire:
             return
         self._rewire = False
-        hosts = real_hosts(self.db)
+        hosts = self.core.real_hosts(self.db)
         if not hosts:
             return
         counter = tables.wiring_revision
@@ -116,11 +134,3 @@ class Work:
                 bus.cast(WIRING_CHANGED, AskWiring(host), at=host)
 
         self.core.store.after_commit(tell)
-
-
-_REAL = sa.select(tables.agents.c.host).where(tables.agents.c.kind != "sim", tables.agents.c.role == "l2")
-
-
-def real_hosts(db: sa.Connection) -> list[str]:
-    """Hosts whose agent wires a real kernel."""
-    return list(db.execute(_REAL).scalars())

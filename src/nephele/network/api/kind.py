@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from nephele.kernel.clock import Instant, iso
+from nephele.kernel.clock import SECOND, Instant, iso
 from nephele.network.attributes import REQUIRED, Attribute, many, text
 from nephele.network.errors import BAD_BODY
 from nephele.network.records import Records
@@ -19,7 +19,16 @@ Values = dict[str, Any]
 Condition = Callable[[list[str]], sa.ColumnElement[bool]]
 """From the values of a filter to its condition."""
 
-shown_time: Callable[[Instant], str] = lru_cache(4096)(iso)
+
+@lru_cache(4096)
+def _shown_second(second: int) -> str:
+    return iso(second * SECOND)
+
+
+def shown_time(instant: Instant) -> str:
+    """A time as the API shows it; the same seconds come again and again in a listing."""
+    return _shown_second(instant // SECOND)
+
 
 ID = Attribute("id")
 NAME = Attribute("name", text(255), "", put=True)

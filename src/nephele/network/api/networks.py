@@ -31,8 +31,9 @@ from nephele.network.networks import (
     delete_network,
     network_target,
     owner_of,
+    usable_network,
 )
-from nephele.network.sharing import SHARED, granted
+from nephele.network.sharing import SHARED, granted, shared_among
 from nephele.network.subnets import SUBNETS, NewSubnet, change_subnet, create_subnet, delete_subnet
 from nephele.network.work import Work
 
@@ -88,11 +89,11 @@ NETWORK = Kind(
 
 def of_network(work: Work, values: Values) -> dict[str, object]:
     """The policy target of something new on a network: its project, the network's, and whether that is shared."""
-    network = NETWORKS.get(work, values["network_id"])
+    network = usable_network(work, values["network_id"])
     return {
         "project_id": values["project_id"],
         "network:project_id": network.project_id,
-        "shared": network.shared,
+        "shared": network.project_id != work.me and bool(shared_among(work, [network.id])),
         "is_network_device": str(values.get("device_owner", "")).startswith("network:"),
     }
 

@@ -147,7 +147,7 @@ RBAC_POLICY = Kind(
 
 
 def _listed(call: Call, kind: Kind, name: str, read: Reader) -> tuple[str, ...]:
-    given = call.body.get(kind.name)
+    given = call.body.get(kind.name, call.body)
     if not isinstance(given, dict) or set(given) != {name} or not given[name]:
         raise BAD_BODY(reason=f"The body must be {{'{kind.name}': {{'{name}': […]}}}}")
     try:

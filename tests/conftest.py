@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
 
 from nephele.kernel.bus import LocalBus
@@ -18,6 +19,9 @@ from nephele.kernel.store import Store, metadata
 from nephele.web.app import build
 from nephele.web.dispatch import Edge, Verify
 from nephele.web.routing import Api
+
+hypothesis.settings.register_profile("busy machine", deadline=None)
+hypothesis.settings.load_profile("busy machine")
 
 PROJECT, OTHER_PROJECT = "1" * 32, "2" * 32
 

@@ -74,15 +74,16 @@ def test_the_events_are_openstacks(demo: Any, server: Any) -> None:
 
 def test_stop_start_reboot(demo: Any, server: Any) -> None:
     demo.compute.stop_server(server)
-    server = demo.compute.wait_for_server(server, status="SHUTOFF", interval=0.05)
+    server = demo.compute.wait_for_server(demo.compute.get_server(server), status="SHUTOFF", interval=0.05)
     assert (server.vm_state, server.power_state) == ("stopped", 4)
     with pytest.raises(exceptions.ConflictException, match=r"stop.*vm_state stopped"):
         demo.compute.stop_server(server)
     demo.compute.start_server(server)
-    server = demo.compute.wait_for_server(server, interval=0.05)
+    server = demo.compute.wait_for_server(demo.compute.get_server(server), interval=0.05)
     for kind in ("SOFT", "HARD"):
         demo.compute.reboot_server(server, kind)
-        server = demo.compute.wait_for_server(server, interval=0.05)
+        assert demo.compute.get_server(server).status in ("REBOOT", "HARD_REBOOT", "ACTIVE")
+        server = demo.compute.wait_for_server(demo.compute.get_server(server), interval=0.05)
         assert server.power_state == 1
 
 

@@ -17,6 +17,7 @@ from nephele.compute.virt.driver import Driver, GuestSpec, PowerChange
 from nephele.image.messages import ASK_IMAGE, AskImage
 from nephele.kernel.bus import Bus, Method
 from nephele.kernel.clock import Clock
+from nephele.kernel.errors import Refused
 from nephele.kernel.locks import KeyedLocks
 from nephele.kernel.trace import Recorder
 from nephele.network.messages import ALLOCATE_PORTS, RELEASE_PORTS, AllocatePorts, ReleasePorts
@@ -67,7 +68,7 @@ class ComputeAgent:
 
     def start(self, pool: Executor) -> None:
         """Say what the host has and runs, then take commands; `pool` runs them."""
-        self.driver.on_power_change(self._report_power)
+        self.driver.on_power_change(lambda change: self._note_power(change, pool))
         self.report()
         self._serve(m.PREPARE, self.prepare, pool)
         self._serve(m.PLUG, self.plug, pool)
@@ -252,9 +253,17 @@ class ComputeAgent:
     def _done(self, order: m.Command, trace: Recorder | None = None) -> m.Done:
         return m.Done(power_state=self.driver.power_state(order.server_id), spans=trace.take() if trace else ())
 
-    def _report_power(self, change: PowerChange) -> None:
-        report = m.PowerReport(host=self.host, server_id=change.server_id, power_state=change.power_state)
-        self.bus.cast(m.REPORT_POWER, report)
+    def _note_power(self, change: PowerChange, pool: Executor) -> None:
+        pool.submit(self._report_power, change.server_id)
+
+    def _report_power(self, server_id: str) -> None:
+        """Tell how a guest is now, once no command works on it: what an event said may be over already."""
+        try:
+            with self._locks.holding(server_id):
+                power = self.driver.power_state(server_id)
+                self.bus.call(m.REPORT_POWER, m.PowerReport(host=self.host, server_id=server_id, power_state=power))
+        except Refused as refused:
+            log.warning("the power state of %s could not be told: %s", server_id, refused.message)
 
     def _serve(self, method: Method[Order, Answer], handler: Callable[[Order], Answer], pool: Executor) -> None:
         """Serve commands; those for one server never run at the same time: a repeated one waits for the first."""

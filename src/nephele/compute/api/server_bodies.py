@@ -241,7 +241,7 @@ def _device(device: DeviceBody, version: Version) -> NewDevice:
         source=source,
         destination=device.destination_type or default,
         uuid=device.uuid or "",
-        boot_index=_number(device.boot_index, "boot_index"),
+        boot_index=_boot_index(device.boot_index),
         size_gb=_number(device.volume_size, "volume_size"),
         guest_format=device.guest_format or "",
         disk_bus=device.disk_bus or "",
@@ -264,6 +264,12 @@ def _old_device(device: OldDeviceBody, place: int) -> NewDevice:
         size_gb=_number(device.volume_size, "volume_size"),
         delete_on_termination=truth(device.delete_on_termination),
     )
+
+
+def _boot_index(value: int | str | None) -> int | None:
+    """A negative one means: never booted from."""
+    number = _number(value, "boot_index")
+    return None if number is None or number < 0 else number
 
 
 def _number(value: int | str | None, name: str) -> int | None:

@@ -47,6 +47,7 @@ EXTENSIONS: dict[str, tuple[str, str]] = {
     "standard-attr-revisions": ("Resource revision numbers", "A number that grows with each change."),
     "standard-attr-tag": ("Tag support for resources with standard attribute", "Words that mark resources."),
     "standard-attr-timestamp": ("Resource timestamps", "When a resource was made and changed."),
+    "tag-creation": ("Tag creation extension", "Several tags added at once."),
     "stateful-security-group": ("Stateful security group", "Groups with or without connection tracking."),
     "subnet_allocation": ("Subnet Allocation", "Subnets cut from pools."),
     "subnet-service-types": ("Subnet service types", "Subnets for certain kinds of ports."),

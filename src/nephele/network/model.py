@@ -227,6 +227,16 @@ class Router(Resource, frozen=True):
     gateway_port_id: str | None
     external_gateway_info: Gateway | None = None
 
+    @property
+    def distributed(self) -> bool:
+        """Whether it runs on every host that has a port behind it: routers here run on one host."""
+        return False
+
+    @property
+    def ha(self) -> bool:
+        """Whether a second host stands by for it: it is moved instead."""
+        return False
+
 
 class PortForwarding(Resource, frozen=True):
     """One port, or a range, of a floating IP that leads to an internal one."""

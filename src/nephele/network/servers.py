@@ -210,6 +210,26 @@ def release_ports(work: Work, server_id: str) -> None:
             free_port(work, port)
 
 
+def attach_port(work: Work, ask: AllocatePorts) -> BoundPort:
+    """Make (or take) and bind one more port for a server that runs, whatever ports it has.
+
+    Not idempotent for a new port: who may ask twice makes the port known first, and asks for it by id.
+    """
+    (nic,) = ask.nics
+    port = _take(work, ask, nic) if nic.port_id else _make(work, ask, nic)
+    (network,) = _networks_of(work, {port.network_id})
+    return _bound_port(port, network, nic)
+
+
+def detach_port(work: Work, server_id: str, port_id: str) -> None:
+    """Take one port from a server; it is removed if it was made for it.  Does nothing where the server has it not."""
+    for port in PORTS.where(work, _ports.c.id == port_id, _ports.c.device_id == server_id):
+        if port.made_by_compute:
+            remove_ports(work, [port.id])
+        else:
+            free_port(work, port)
+
+
 def free_port(work: Work, port: Port) -> Port:
     """Let a port go that was not made for the server that had it."""
     return change_port(work, port, msgspec.structs.replace(port, device_id="", device_owner="", host="", dns_name=""))

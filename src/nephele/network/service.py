@@ -19,6 +19,7 @@ from nephele.network.messages import (
     RELEASE_PORTS,
     REPORT_AGENT,
     AllocatePorts,
+    BoundPort,
     BoundPorts,
     NicRequest,
     ReleasePorts,
@@ -124,6 +125,16 @@ class Networks:
         """Unbind a server's ports and remove those made for it.  Idempotent."""
         with self.core.writing(SERVICE) as work:
             servers.release_ports(work, server_id)
+
+    def attach_port(self, context: Context, ask: AllocatePorts) -> BoundPort:
+        """Bind one more port to a server, in the caller's name (the message's token is not used)."""
+        with self.core.writing(context) as work:
+            return servers.attach_port(work, ask)
+
+    def detach_port(self, server_id: str, port_id: str) -> None:
+        """Take one port from a server; one that was made for it is removed.  Idempotent."""
+        with self.core.writing(SERVICE) as work:
+            servers.detach_port(work, server_id, port_id)
 
     def subnets(self, ids: Collection[str]) -> dict[str, Subnet]:
         """Subnets by id."""

@@ -144,3 +144,5 @@ def test_a_gateway_is_on_an_external_network(cloud: Client) -> None:
         is None
     )
     cloud("DELETE", path, 204, as_="admin")
+    assert cloud.error("POST", "routers", 400, {"router": {"ha": True}}, "admin") == "HTTPBadRequest"
+    assert cloud.error("POST", "routers", 400, {"router": {"distributed": True}}, "admin") == "HTTPBadRequest"

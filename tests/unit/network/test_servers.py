@@ -73,6 +73,19 @@ def test_ports_are_made_once_bound_and_released(
     assert (left["id"], left["device_id"], left["status"]) == (own["id"], "", "DOWN")
 
 
+def test_a_port_more_and_one_less(networks: Networks, bus: LocalBus, private: dict[str, Any]) -> None:
+    nic = NicRequest(network_id=private["id"])
+    (first,) = allocate(bus, "s1", (nic,))
+    ask = AllocatePorts(
+        token="", request_id="", server_id="s1", host="host1", availability_zone="nova", hostname="web-1", nics=(nic,)
+    )
+    more = networks.attach_port(MEMBER, ask)
+    assert [port.id for port in networks.ports_of_servers(["s1"])["s1"]] == [first.port_id, more.port_id]
+    for _ in range(2):
+        networks.detach_port("s1", more.port_id)
+    assert [port.id for port in networks.ports_of_servers(["s1"])["s1"]] == [first.port_id]
+
+
 def test_parallel_launches_never_share_an_address(bus: LocalBus, private: dict[str, Any]) -> None:
     nic = (NicRequest(network_id=private["id"]),)
     with ThreadPoolExecutor(8) as pool:

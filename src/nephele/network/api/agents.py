@@ -60,20 +60,21 @@ def _fits(shown: dict[str, Any], asked: dict[str, list[str]]) -> bool:
 
 
 def index(service: Networks, call: Call) -> dict[str, Any]:
-    """List agents."""
+    """List agents; who may not see them sees none."""
     names = call.query.names() - {"fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir"}
     asked = {name: call.query.all(name) for name in names}
     fields = set(call.query.all("fields")) - {""}
     with service.core.reading(call.context) as work:
-        work.enforce("get_agent")
-        found = [shown for agent in _all(work) if _fits(shown := _shown(work, agent), asked)]
+        agents = _all(work) if work.may("get_agent") else []
+        found = [shown for agent in agents if _fits(shown := _shown(work, agent), asked)]
     return {"agents": [{key: one[key] for key in one if not fields or key in fields} for one in found]}
 
 
 def show(service: Networks, call: Call) -> dict[str, Any]:
     """Show one."""
     with service.core.reading(call.context) as work:
-        work.enforce("get_agent")
+        if not work.may("get_agent"):
+            raise errors.AGENT_NOT_FOUND(id=call.path["id"])
         return {"agent": _shown(work, placing.get_agent(work, call.path["id"]))}
 
 

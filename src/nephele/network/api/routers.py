@@ -39,13 +39,22 @@ def route(value: Any) -> HostRoute:
     return HostRoute(cidr(given.destination), ip(given.nexthop))
 
 
+def not_here(value: Any) -> bool:
+    """An attribute that can only be false in this cloud."""
+    if value is not None and boolean(value):
+        raise Bad("routers of this cloud run on one host, and are moved when it fails")
+    return False
+
+
 def _create(work: Work, values: Values) -> Router:
     wish = values.pop("external_gateway_info")
+    del values["distributed"], values["ha"]
     return create_router(work, NewRouter(**values, gateway=wish))
 
 
 def _change(work: Work, old: Router, values: Values) -> Router:
     wish = values.pop("external_gateway_info", UNSET)
+    values = {name: value for name, value in values.items() if name not in ("distributed", "ha")}
     return change_router(work, old, msgspec.structs.replace(old, **values), wish)
 
 
@@ -63,6 +72,8 @@ ROUTER = Kind(
         Attribute("external_gateway_info", gateway, None, put=True),
         Attribute("routes", many(route, MAX_ROUTES), (), post=False, put=True),
         Attribute("availability_zone_hints", many(text(255)), ()),
+        Attribute("distributed", not_here, False, put=True),
+        Attribute("ha", not_here, False, put=True),
     ),
     _create,
     _change,

@@ -82,6 +82,7 @@ class Cloud:
             self.placement,
             self._project_exists,
         )
+        self.volumes.ask_before_detaching(self.compute.holds)
         self.hypervisors = Hypervisors(settings, self.bus, self.clock, self._download)
         edge = Edge(self.identity.verify, self.ids, None, settings.public_url)
         self.app = build(self._apis(image_rules), edge)

@@ -19,6 +19,7 @@ from nephele.compute.placing import Placing
 from nephele.compute.quotas import ComputeQuotas
 from nephele.compute.scheduler.service import Scheduler
 from nephele.compute.servers import Servers
+from nephele.compute.tables import block_devices
 from nephele.compute.tables import servers as servers_table
 from nephele.config import Settings
 from nephele.identity.service import Identity
@@ -30,6 +31,7 @@ from nephele.kernel.ids import Ids
 from nephele.kernel.store import Store
 from nephele.network.service import Networks
 from nephele.placement.service import Placement
+from nephele.volume.model import Attachment
 from nephele.volume.service import Volumes
 
 UP, DOWN, MAINTENANCE, UNKNOWN = "UP", "DOWN", "MAINTENANCE", "UNKNOWN"
@@ -100,6 +102,15 @@ class Compute:
         self.scheduler.serve(self.bus)
         self.conductor.serve()
         self.guests.serve(self.bus)
+
+    def holds(self, attachment: Attachment) -> bool:
+        """Whether a server has a volume by this attachment."""
+        c = block_devices.c
+        alive = servers_table.c.deleted_at.is_(None)
+        mine = sa.select(c.id).join(servers_table, servers_table.c.id == c.server_id).where(alive)
+        mine = mine.where(c.volume_id == attachment.volume_id, c.attachment_id == attachment.id)
+        with self.store.read() as db:
+            return db.execute(mine).first() is not None
 
     def servers_on(self, host: str) -> list[Server]:
         """The servers that are on a host."""

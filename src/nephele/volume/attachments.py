@@ -1,6 +1,6 @@
 """Attachments: a volume promised to a server, connected to its host, used by its guest, and given back."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import msgspec
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ from nephele.volume import life, rows
 from nephele.volume.errors import (
     ATTACHMENT_NOT_FOUND,
     CONFLICT,
+    HELD_BY_SERVER,
     INVALID_MODE,
     INVALID_VOLUME,
     VOLUME_NOT_FOUND,
@@ -31,6 +32,8 @@ class Attachments:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self.is_held: Callable[[Attachment], bool] = lambda _attachment: False
+        """Whether a server has the volume by this attachment; who has servers says so."""
 
     def show(self, ctx: Context, attachment_id: str) -> Attachment:
         """One attachment.  Raises ATTACHMENT_NOT_FOUND, also where it is another project's."""
@@ -217,6 +220,11 @@ class Attachments:
                 rows.settle(db, volume.id, self._parts.clock.now())
             return volume.id
 
+    def check_free(self, attachment: Attachment) -> None:
+        """Raise HELD_BY_SERVER where users must not take the attachment from under a server."""
+        if self.is_held(attachment):
+            raise HELD_BY_SERVER(server_id=attachment.server_id)
+
     def begin_detach(self, ctx: Context, volume_id: str) -> None:
         """Show that the volume is on its way out of a guest.  Raises INVALID_VOLUME unless it is in use."""
         sentence = (
@@ -254,6 +262,8 @@ class Attachments:
         """`os-unreserve`: attaching → what its attachments say; nothing done in another status."""
         with self._parts.store.write() as db:
             if self._volume(ctx, volume_id).status == V.ATTACHING:
+                for attachment in rows.attachments_of(db, [volume_id]).get(volume_id, []):
+                    self.check_free(attachment)
                 rows.settle(db, volume_id, self._parts.clock.now())
 
     def old_attach(
@@ -301,6 +311,7 @@ class Attachments:
                     reason=f"Detach volume failed: More than one attachment, but no attachment_id provided: {volume_id}"
                 )
             if known:
+                self.check_free(known[0])
                 self.remove(ctx, known[0].id)
             elif volume.status in (V.DETACHING, V.IN_USE, V.ATTACHING):
                 rows.settle(db, volume_id, self._parts.clock.now())

@@ -53,6 +53,12 @@ INVALID_MODE = Error("volume.invalid_mode", 400, "Invalid attaching mode '{mode}
 INVALID_IMAGE = Error("volume.invalid_image", 400, "Invalid image identifier or unable to access requested image.")
 IMAGE_UNACCEPTABLE = Error("volume.image_unacceptable", 400, "Image {image_id} is unacceptable: {reason}")
 CONFLICT = Error("volume.conflict", 409, "Resource conflict: {reason}")
+HELD_BY_SERVER = Error(
+    "volume.held_by_server",
+    409,
+    "Detach volume from instance {server_id} using the Compute API",
+    "A server's guest would lose its disk while it writes to it.",
+)
 WRONG_SERVER = Error("volume.wrong_server", 403, "Attachment {attachment_id} belongs to another server.")
 
 TOO_MANY_VOLUMES = Error(

@@ -131,6 +131,10 @@ class Volumes:
         bus.serve(CONNECT_VOLUME, connect)
         bus.serve(COMPLETE_ATTACHMENT, finish)
 
+    def ask_before_detaching(self, is_held: Callable[[Attachment], bool]) -> None:
+        """Let users detach only what no server has; compute, which knows, detaches by `detach`."""
+        self.attachments.is_held = is_held
+
     # -- volumes -----------------------------------------------------------------------------------------------
 
     def show(self, ctx: Context, volume_id: str) -> Volume:

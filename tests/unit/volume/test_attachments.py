@@ -167,6 +167,23 @@ def test_an_agent_connects_only_for_the_server_that_its_token_names(
     assert status(cinder, volume) == "available"
 
 
+def test_users_can_not_take_a_volume_from_under_a_server(cinder: Cinder, member: Context) -> None:
+    volume = cinder.volume()["id"]
+    held = reserve(cinder, volume).json()["attachment"]["id"]
+    cinder("POST", f"/attachments/{held}/action", json={"os-complete": None})
+    cinder.volumes.ask_before_detaching(lambda attachment: attachment.id == held)
+    for answer in (
+        cinder("DELETE", f"/attachments/{held}"),
+        cinder.act(volume, "os-detach", {"attachment_id": held}),
+        cinder.act(volume, "os-detach", {}),
+        cinder.act(volume, "os-force_detach", {"attachment_id": held}, as_="admin"),
+    ):
+        assert answer.status_code == 409
+        assert "using the Compute API" in answer.json()["conflictingRequest"]["message"]
+    assert status(cinder, volume) == "in-use"
+    assert cinder.volumes.detach(member, held) == volume
+
+
 def test_readiness(cinder: Cinder, member: Context) -> None:
     id = cinder.volumes.create_for_boot(member, size_gb=1, name="root")
     assert cinder.volumes.readiness(member, id).readiness in ("coming", "ready")

@@ -237,9 +237,10 @@ def _device(device: DeviceBody, version: Version) -> NewDevice:
         raise BAD_REQUEST(reason="block_device_mapping_v2: volume_type came with microversion 2.67.")
     source = device.source_type or ("volume" if device.uuid else "blank")
     default = "volume" if source in ("volume", "snapshot") else "local"
+    destination = device.destination_type or default
     return NewDevice(
         source=source,
-        destination=device.destination_type or default,
+        destination=destination,
         uuid=device.uuid or "",
         boot_index=_boot_index(device.boot_index),
         size_gb=_number(device.volume_size, "volume_size"),
@@ -248,7 +249,7 @@ def _device(device: DeviceBody, version: Version) -> NewDevice:
         device_type=device.device_type or "disk",
         device_name=device.device_name or "",
         volume_type=device.volume_type or "",
-        delete_on_termination=truth(device.delete_on_termination) or (source, default) == ("image", "local"),
+        delete_on_termination=truth(device.delete_on_termination) or (source, destination) == ("image", "local"),
         tag=device.tag or "",
     )
 

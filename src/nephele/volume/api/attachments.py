@@ -123,6 +123,7 @@ def update(service: Volumes, call: Call) -> object:
 def delete(service: Volumes, call: Call) -> object:
     """Give a volume back; what is left of its attachments is the answer."""
     attachment = _find(service, call, "volume:attachment_delete")
+    service.attachments.check_free(attachment)
     service.attachments.remove(call.context, attachment.id)
     with service.parts.store.read() as db:
         left = rows.attachments_of(db, [attachment.volume_id]).get(attachment.volume_id, [])

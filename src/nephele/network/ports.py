@@ -140,7 +140,7 @@ def make_port(work: Work, network: Network, new: NewPort, *, counted: bool = Tru
     PORTS.insert(work, port)
     write_addresses(work, port.id, network.id, ips)
     _write_groups(work, port.id, groups)
-    work.rewire()
+    work.concerned.port(port.host, network.id, groups)
     return port
 
 
@@ -182,7 +182,8 @@ def _save(work: Work, old: Port, new: Port) -> Port:
     if children and changed.revision_number == old.revision_number:
         PORTS.bump(work, old.id)
         changed = PORTS.touch(changed, work)
-    work.rewire()
+    for one in (old, new):
+        work.concerned.port(one.host, one.network_id, one.security_groups)
     return changed
 
 
@@ -200,8 +201,10 @@ def remove_ports(work: Work, ids: Sequence[str]) -> None:
     floating = tables.floating_ips
     leading = sa.update(floating).where(floating.c.port_id.in_(ids))
     work.db.execute(leading.values(port_id=None, fixed_ip_address=None, router_id=None, status=Status.DOWN))
+    if work.core.real_hosts(work.db):
+        for port in PORTS.where(work, _ports.c.id.in_(ids)):
+            work.concerned.port(port.host, port.network_id, port.security_groups)
     work.db.execute(sa.delete(_ports).where(_ports.c.id.in_(ids)))
-    work.rewire()
 
 
 def _drop_floating(work: Work, port_id: str, gone: set[str]) -> None:

@@ -13,6 +13,7 @@ from nephele.kernel.ids import Ids
 from nephele.kernel.policy import Policy
 from nephele.kernel.store import Store
 from nephele.network import tables
+from nephele.network.concerned import Concerned
 from nephele.network.errors import NOT_AUTHORIZED
 from nephele.network.wiring import WIRING_CHANGED, AskWiring
 
@@ -82,7 +83,7 @@ class Core:
 class Work:
     """A connection with the caller in whose name it is used."""
 
-    __slots__ = ("_rewire", "_root", "context", "core", "db", "everything", "me", "now", "seen")
+    __slots__ = ("_root", "concerned", "context", "core", "db", "everything", "me", "now", "seen")
 
     def __init__(self, core: Core, db: sa.Connection, context: Context, root: "Work | None" = None) -> None:
         self._root = root or self
@@ -93,7 +94,7 @@ class Work:
         self.everything = context.is_admin or "service" in context.roles
         """Whether the caller sees all projects' things."""
         self.now: Instant = core.clock.now()
-        self._rewire = False
+        self.concerned: Concerned = root.concerned if root else Concerned()
         self.seen: dict[str, object] = {}
         """What was read already in this work, by id."""
 
@@ -113,15 +114,14 @@ class Work:
         )
 
     def rewire(self) -> None:
-        """What hosts should have may have changed."""
-        self._root._rewire = True
+        """What any host should have may have changed."""
+        self._root.concerned.everyone = True
 
     def announce(self) -> None:
         """Tell the hosts concerned, once it is committed, that their wiring may have changed."""
-        if not self._rewire:
-            return
-        self._rewire = False
-        hosts = self.core.real_hosts(self.db)
+        concerned, self.concerned = self.concerned, Concerned()
+        real = self.core.real_hosts(self.db) if concerned else []
+        hosts = concerned.among(self.db, real) if real else []
         if not hosts:
             return
         counter = tables.wiring_revision

@@ -1,5 +1,6 @@
 """Servers' ports: checked, allocated, bound, wired and released."""
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -189,3 +190,48 @@ def test_a_real_host_is_told_what_it_should_have(networks: Networks, call: Clien
     bus.close()
     assert told
     assert set(told) == {"real1"}
+
+
+def test_only_hosts_that_a_change_concerns_are_told(networks: Networks, call: Client, bus: LocalBus) -> None:
+    networks.serve(bus, verify)
+    told: list[str] = []
+
+    def listen(host: str) -> None:
+        bus.serve(WIRING_CHANGED, lambda _ask: told.append(host), at=host)
+        networks.register_agent(host, "linux", roles=("l2",))
+
+    for host in ("real1", "real2", "real3"):
+        listen(host)
+    open_group = call.make("security_group", name="open")
+    nets = [call.make("network"), call.make("network")]
+    for network in nets:
+        call.make("subnet", network_id=network["id"], cidr="10.0.0.0/24", ip_version=4, enable_dhcp=False)
+
+    def place(server: str, network: dict[str, Any], host: str, *groups: str) -> None:
+        nic = NicRequest(network_id=network["id"])
+        allocate(bus, server, (nic,), host=host, security_groups=groups)
+
+    place("s1", nets[0], "real1", open_group["id"])
+    place("s2", nets[1], "real2")
+    wait_for_casts(bus)
+    told.clear()
+    place("s3", nets[0], "real1", open_group["id"])
+    wait_for_casts(bus)
+    assert set(told) == {"real1"}
+    told.clear()
+    place("s4", nets[0], "real3")
+    wait_for_casts(bus)
+    assert set(told) == {"real1", "real2", "real3"}, "the default group of real2's port names its own members"
+
+
+def wait_for_casts(bus: LocalBus) -> None:
+    """Casts that were sent before have arrived."""
+    arrived = threading.Barrier(3)
+
+    def arrive(_ask: AskWiring) -> None:
+        arrived.wait(10)
+
+    for n in range(2):
+        bus.serve(WIRING_CHANGED, arrive, at=f"barrier{n}")
+        bus.cast(WIRING_CHANGED, AskWiring(""), at=f"barrier{n}")
+    arrived.wait(10)

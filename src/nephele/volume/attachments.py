@@ -20,9 +20,9 @@ from nephele.volume.errors import (
 from nephele.volume.messages import CompleteAttachment, ConnectedVolume, Connection, ConnectVolume
 from nephele.volume.model import Attachment, AttachStatus, Volume
 from nephele.volume.model import VolumeStatus as V
+from nephele.volume.orders import volume_disk
 from nephele.volume.parts import Parts
 from nephele.volume.tables import attachments
-from nephele.volume.work import volume_disk
 
 _RESERVABLE = "Volume {id} status must be {expected} to reserve, but the current status is {status}."
 

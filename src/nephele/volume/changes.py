@@ -18,10 +18,11 @@ from nephele.volume.errors import (
 )
 from nephele.volume.model import Volume
 from nephele.volume.model import VolumeStatus as V
+from nephele.volume.orders import Extend, Reimage, SourceImage, Upload
 from nephele.volume.parts import Parts
 from nephele.volume.quotas import Quotas
 from nephele.volume.types import Types
-from nephele.volume.work import EXTEND, REIMAGE, UPLOAD, Extend, Reimage, SourceImage, Upload
+from nephele.volume.work import EXTEND, REIMAGE, UPLOAD
 
 _STATUS = "Volume {id} status must be {expected}, but current status is: {status}."
 GLANCE_OWN = frozenset(

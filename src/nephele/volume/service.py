@@ -32,6 +32,7 @@ from nephele.volume.messages import (
 )
 from nephele.volume.model import Attachment, Leftover, SnapshotStatus, Volume
 from nephele.volume.model import VolumeStatus as V
+from nephele.volume.orders import Create, Delete, Doomed, SourceImage, snapshot_disk, volume_disk
 from nephele.volume.parts import Images, Parts
 from nephele.volume.qos import Qos
 from nephele.volume.quotas import Quotas
@@ -43,17 +44,7 @@ from nephele.volume.transfers import Transfers
 from nephele.volume.types import Types
 from nephele.volume.upkeep import leftovers, remove
 from nephele.volume.user_messages import UserMessages
-from nephele.volume.work import (
-    CREATE,
-    DELETE,
-    OPERATIONS,
-    Create,
-    Delete,
-    Doomed,
-    SourceImage,
-    snapshot_disk,
-    volume_disk,
-)
+from nephele.volume.work import CREATE, DELETE, OPERATIONS
 
 Verify = Callable[[str], Context]
 

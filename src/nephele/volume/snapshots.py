@@ -7,11 +7,12 @@ from nephele.volume import life, rows
 from nephele.volume.errors import CONFLICT, INVALID_SNAPSHOT, INVALID_VOLUME, SNAPSHOT_NOT_FOUND
 from nephele.volume.model import Snapshot, SnapshotStatus, Volume
 from nephele.volume.model import VolumeStatus as V
+from nephele.volume.orders import DropSnapshot, Revert, TakeSnapshot
 from nephele.volume.parts import Parts
 from nephele.volume.quotas import Quotas
 from nephele.volume.tables import snapshots, volumes
 from nephele.volume.types import Types
-from nephele.volume.work import DROP_SNAPSHOT, REVERT, TAKE_SNAPSHOT, DropSnapshot, Revert, TakeSnapshot
+from nephele.volume.work import DROP_SNAPSHOT, REVERT, TAKE_SNAPSHOT
 
 DELETABLE = frozenset({SnapshotStatus.AVAILABLE, SnapshotStatus.ERROR})
 """Statuses from which a snapshot may be deleted without force."""

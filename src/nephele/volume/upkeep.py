@@ -9,9 +9,10 @@ from nephele.volume import rows
 from nephele.volume.life import LIFE
 from nephele.volume.model import Leftover, LeftoverKind, SnapshotStatus
 from nephele.volume.model import VolumeStatus as V
+from nephele.volume.orders import snapshot_disk, volume_disk
 from nephele.volume.parts import Parts
 from nephele.volume.tables import snapshots, volumes
-from nephele.volume.work import release_base, snapshot_disk, volume_disk
+from nephele.volume.work import release_base
 
 UNDER_WAY = frozenset({V.DOWNLOADING, *(move.shows for move in LIFE.values() if move.shows)})
 """Statuses that an operation has to lead out of."""

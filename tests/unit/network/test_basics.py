@@ -244,7 +244,7 @@ def test_pages_filters_fields_and_order(call: Client) -> None:
 def test_tags(call: Client) -> None:
     blue, red = call.make("network", name="blue"), call.make("network", name="red")
     path = f"networks/{blue['id']}/tags"
-    assert call("PUT", path, 200, {"tags": ["a", "b"]}) == {"tags": ["a", "b"]}
+    assert call("PUT", path, 200, {"tags": ["b", "a"]}) == {"tags": ["a", "b"]}
     call("PUT", f"{path}/c_%25", 201)
     call("GET", f"{path}/c_%25", 204)
     assert call.error("GET", f"{path}/d", 404) == "TagNotFound"

@@ -103,6 +103,7 @@ def has_tag(kind: Kind, service: Networks, call: Call) -> None:
 def _set_tags(work: Work, kind: Kind, record: Any, tags: tuple[str, ...]) -> tuple[str, ...]:
     if not work.may(f"update_{kind.name}", kind.target(work, record)):
         raise NOT_AUTHORIZED(rule=f"update_{kind.name}")
+    tags = tuple(sorted(tags))
     kind.records.save(work, record, msgspec.structs.replace(record, tags=tags))
     return tags
 

@@ -11,8 +11,7 @@ from nephele.compute.tables import block_devices
 from nephele.kernel.bus import Bus
 from nephele.kernel.errors import Refused
 from nephele.kernel.store import Store
-from nephele.network.model import Subnet, tap_name
-from nephele.network.servers import PortAddress, ServerPort
+from nephele.network.model import PortAddress, ServerPort, Subnet, tap_name
 from nephele.network.service import Networks
 from nephele.network.wiring import ASK_METADATA, MetadataAnswer, MetadataAsk
 

@@ -1,5 +1,6 @@
 """What Glance speaks of: images, who they are shared with, and the statuses that they pass through."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -202,3 +203,13 @@ class Task(Struct, frozen=True):
     expires_at: Instant | None
     created_at: Instant
     updated_at: Instant
+
+
+@dataclass(frozen=True)
+class Change:
+    """One operation (add, remove, replace) on one attribute or property of an image."""
+
+    operation: str
+    name: str
+    value: Any = None
+    old_dialect: bool = False

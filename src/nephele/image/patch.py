@@ -5,7 +5,6 @@ v2.1 names the operation (`{"op": "replace", "path": "/name", "value": "a"}`), v
 """
 
 import re
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
@@ -20,7 +19,7 @@ from nephele.image.errors import (
     READ_ONLY,
     RESERVED,
 )
-from nephele.image.model import CONTAINER_FORMATS, DISK_FORMATS, Image, Status, Visibility
+from nephele.image.model import CONTAINER_FORMATS, DISK_FORMATS, Change, Image, Status, Visibility
 from nephele.kernel.errors import BAD_REQUEST
 
 OPERATIONS = ("add", "remove", "replace")
@@ -55,16 +54,6 @@ class Attributes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SETTABLE = frozenset(Attributes.__struct_fields__)
-
-
-@dataclass(frozen=True)
-class Change:
-    """One operation on one attribute or property."""
-
-    operation: str
-    name: str
-    value: Any = None
-    old_dialect: bool = False
 
 
 def check_attributes(values: dict[str, Any]) -> Attributes:

@@ -31,7 +31,7 @@ from nephele.image.listing import Listing
 from nephele.image.members import Members
 from nephele.image.messages import ASK_IMAGE, AskImage, ImageAnswer
 from nephele.image.metadefs.service import Metadefs
-from nephele.image.model import STORE_ID, Image, Limits, NewImage, Status, Visibility
+from nephele.image.model import STORE_ID, Change, Image, Limits, NewImage, Status, Visibility
 from nephele.image.sources import Regions, Sources
 from nephele.image.transfer import Transfer
 from nephele.kernel.bus import Bus
@@ -265,7 +265,7 @@ class Images:
         self.access.check(caller, image, "download_image")
         return image
 
-    def update(self, caller: Context, image_id: str, changes: list[patch.Change]) -> Image:
+    def update(self, caller: Context, image_id: str, changes: list[Change]) -> Image:
         """Change attributes and properties, all or none.  Raises what `patch.apply` raises, FORBIDDEN, TOO_MANY."""
         with self.store.write() as db:
             image = self.access.find(db, caller, image_id)

@@ -135,11 +135,6 @@ class Store:
             with self._writing.begin() as connection:
                 yield connection
 
-    @property
-    def writing(self) -> bool:
-        """Whether this thread is inside a `write()`, so that what it reads may yet roll back."""
-        return self._thread.writer is not None
-
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Run `callback` once the transaction that this thread is in has committed; never if it rolls back."""
         if self._thread.writer is None:

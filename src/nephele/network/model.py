@@ -321,3 +321,27 @@ class Agent(Struct, frozen=True):
     created_at: Instant
     started_at: Instant
     heartbeat_at: Instant
+
+
+class PortAddress(Struct, frozen=True):
+    """An address of a server's port, with the floating IP that leads to it (empty: none)."""
+
+    subnet_id: str
+    ip_address: str
+    floating_ip: str = ""
+
+
+class ServerPort(Struct, frozen=True, kw_only=True):
+    """A port as a server shows it."""
+
+    id: str
+    network_id: str
+    network_name: str
+    mac: str
+    status: str
+    addresses: tuple[PortAddress, ...]
+    security_groups: tuple[str, ...]
+    """Names."""
+    host: str = ""
+    failure: str = ""
+    created: bool = True

@@ -6,13 +6,13 @@ from typing import Literal
 
 import msgspec
 import sqlalchemy as sa
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
 from nephele.kernel.errors import Error
 from nephele.network import errors, tables
 from nephele.network.ipam import WantedIp, is_host, key, to_number
 from nephele.network.messages import AllocatePorts, BoundPort, NicRequest
-from nephele.network.model import Network, Port, bridge_name, tap_name
+from nephele.network.model import Network, Port, PortAddress, ServerPort, bridge_name, tap_name
 from nephele.network.networks import NETWORKS, usable_network
 from nephele.network.ports import PORTS, NewPort, change_port, make_port, remove_ports
 from nephele.network.quotas import check_quota
@@ -30,30 +30,6 @@ COMPUTE = "compute:"
 WRONG_SERVER = Error(
     "network.wrong_server", 403, "This token is for the work on another server.", name="PolicyNotAuthorized"
 )
-
-
-class PortAddress(Struct, frozen=True):
-    """An address of a server's port, with the floating IP that leads to it (empty: none)."""
-
-    subnet_id: str
-    ip_address: str
-    floating_ip: str = ""
-
-
-class ServerPort(Struct, frozen=True, kw_only=True):
-    """A port as a server shows it."""
-
-    id: str
-    network_id: str
-    network_name: str
-    mac: str
-    status: str
-    addresses: tuple[PortAddress, ...]
-    security_groups: tuple[str, ...]
-    """Names."""
-    host: str = ""
-    failure: str = ""
-    created: bool = True
 
 
 def check_nics(work: Work, nics: Sequence[NicRequest] | Literal["auto", "none"], count: int) -> tuple[NicRequest, ...]:

@@ -24,13 +24,12 @@ from nephele.network.messages import (
     NicRequest,
     ReleasePorts,
 )
-from nephele.network.model import Subnet
+from nephele.network.model import ServerPort, Subnet
 from nephele.network.networks import NETWORKS
 from nephele.network.policy import RULES
 from nephele.network.ports import remove_ports
 from nephele.network.security_groups import resolve_groups
 from nephele.network.seed import FirstNetworks, seed
-from nephele.network.servers import ServerPort
 from nephele.network.subnets import SUBNETS
 from nephele.network.wiring import ASK_WIRING, WIRING_APPLIED, AskWiring, HostWiring, WiringApplied
 from nephele.network.work import Core, Settings

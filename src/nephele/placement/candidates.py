@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice, product
 from typing import NamedTuple
 
-from nephele.placement.model import SHARING, Candidate, CandidatesRequest, Group
-from nephele.placement.snapshot import Providers, Room
+from nephele.placement.model import SHARING, Candidate, CandidatesRequest, Group, Room
+from nephele.placement.snapshot import Providers
 
 
 class Part(NamedTuple):

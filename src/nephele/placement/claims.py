@@ -16,9 +16,9 @@ from nephele.placement.errors import (
     NOTHING_TO_ALLOCATE,
     OVER_CAPACITY,
 )
-from nephele.placement.model import Allocation, Allocations, Consumer, Inventory, Provider
+from nephele.placement.model import Allocation, Allocations, Consumer, Inventory, Provider, Room
 from nephele.placement.providers import find_providers
-from nephele.placement.snapshot import Room, room_of
+from nephele.placement.snapshot import room_of
 from nephele.placement.tables import allocations, consumers, inventories, providers
 
 

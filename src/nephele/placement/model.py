@@ -140,3 +140,33 @@ def host_inventory(
         "DISK_GB": Inventory(disk_gb, reserved_disk_gb, max_unit=max(disk_gb, 1)),
     }
     return {name: inventory for name, inventory in whole.items() if inventory.total > 0}
+
+
+class Room(Struct, frozen=True, gc=False):
+    """What one provider has left of one class."""
+
+    capacity: int
+    used: int
+    free: int
+    min_unit: int
+    max_unit: int
+    step_size: int
+
+    def fits(self, amount: int) -> bool:
+        """Whether one consumer can have `amount` now."""
+        return amount <= self.free and self.min_unit <= amount <= self.max_unit and amount % self.step_size == 0
+
+
+class View(Struct, frozen=True, eq=False, kw_only=True):
+    """One provider as it was at a moment."""
+
+    id: int
+    uuid: str
+    name: str
+    generation: int
+    parent_id: int | None
+    root_id: int
+    updated_at: Instant
+    rooms: dict[str, Room]
+    traits: frozenset[str]
+    aggregates: frozenset[str]

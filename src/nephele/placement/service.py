@@ -12,8 +12,8 @@ from nephele.placement import claims as allocating
 from nephele.placement import providers as tree
 from nephele.placement.candidates import find_candidates
 from nephele.placement.claims import Claim
-from nephele.placement.model import Allocations, Candidate, CandidatesRequest, Inventory
-from nephele.placement.snapshot import Room, Snapshot, View
+from nephele.placement.model import Allocations, Candidate, CandidatesRequest, Inventory, Room, View
+from nephele.placement.snapshot import Snapshot
 from nephele.placement.tables import consumers
 
 HOST_CLASSES = frozenset(("VCPU", "PCPU", "MEMORY_MB", "DISK_GB"))

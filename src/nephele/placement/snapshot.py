@@ -12,11 +12,9 @@ from itertools import takewhile
 from typing import Any
 
 import sqlalchemy as sa
-from msgspec import Struct
 
-from nephele.kernel.clock import Instant
 from nephele.kernel.store import Store
-from nephele.placement.model import SHARING, Inventory
+from nephele.placement.model import SHARING, Inventory, Room, View
 from nephele.placement.tables import (
     allocations,
     inventories,
@@ -28,36 +26,6 @@ from nephele.placement.tables import (
 )
 
 _CHUNK = 500
-
-
-class Room(Struct, frozen=True, gc=False):
-    """What one provider has left of one class."""
-
-    capacity: int
-    used: int
-    free: int
-    min_unit: int
-    max_unit: int
-    step_size: int
-
-    def fits(self, amount: int) -> bool:
-        """Whether one consumer can have `amount` now."""
-        return amount <= self.free and self.min_unit <= amount <= self.max_unit and amount % self.step_size == 0
-
-
-class View(Struct, frozen=True, eq=False, kw_only=True):
-    """One provider as it was at a moment."""
-
-    id: int
-    uuid: str
-    name: str
-    generation: int
-    parent_id: int | None
-    root_id: int
-    updated_at: Instant
-    rooms: dict[str, Room]
-    traits: frozenset[str]
-    aggregates: frozenset[str]
 
 
 _REVISION = sa.select(revisions.c.revision)
@@ -194,7 +162,7 @@ class Snapshot:
         """
         self._lock.acquire()
         try:
-            providers = Providers() if self._store.writing else self._providers
+            providers = Providers() if self._store.is_writing else self._providers
             with self._store.read() as db:
                 providers.refresh(db)
         except BaseException:

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from nephele.image.messages import ImageAnswer
-from nephele.image.model import NewImage, Status, Visibility
-from nephele.image.patch import Change
+from nephele.image.model import Change, NewImage, Status, Visibility
 from nephele.image.service import Images
 from nephele.kernel.context import Context
 from nephele.kernel.errors import Refused

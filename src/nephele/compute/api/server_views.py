@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from nephele.compute.lifecycle import status
 from nephele.compute.model import BlockDevice, FlavorInfo, Server, Vm
 from nephele.kernel.clock import iso, iso_micros
-from nephele.network.servers import ServerPort
+from nephele.network.model import ServerPort
 from nephele.web.call import Call
 from nephele.web.microversions import Version
 

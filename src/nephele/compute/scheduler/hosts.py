@@ -8,8 +8,8 @@ from operator import is_not
 import msgspec
 
 from nephele.compute.scheduler.model import HostSource, HostState
+from nephele.placement.model import Room, View
 from nephele.placement.service import Placement
-from nephele.placement.snapshot import Room, View
 
 _NOTHING = Room(0, 0, 0, 1, 0, 1)
 

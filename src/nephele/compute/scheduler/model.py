@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from msgspec import Struct
 
 from nephele.compute.scheduler.decision import Refusal
-from nephele.placement.snapshot import Room
+from nephele.placement.model import Room
 
 if TYPE_CHECKING:
     from nephele.compute.scheduler.messages import SelectHost

@@ -17,10 +17,10 @@ from nephele.placement.api.edge import (
 from nephele.placement.api.query import read_member_of, read_resources, read_traits
 from nephele.placement.candidates import matching
 from nephele.placement.errors import PROVIDER_TO_DELETE_NOT_FOUND, UNKNOWN_CLASS
-from nephele.placement.model import Group, Provider
+from nephele.placement.model import Group, Provider, View
 from nephele.placement.names import check_traits, unknown_classes
 from nephele.placement.service import Placement
-from nephele.placement.snapshot import Providers, View
+from nephele.placement.snapshot import Providers
 from nephele.web.call import Call
 from nephele.web.routing import Reply
 

@@ -14,7 +14,7 @@ from nephele.compute.scheduler.resources import read_request
 from nephele.compute.scheduler.select import select_hosts
 from nephele.compute.scheduler.weighers import WEIGHERS, weigh
 from nephele.kernel.errors import Refused
-from nephele.placement.snapshot import Room
+from nephele.placement.model import Room
 
 
 def host(name: str = "a", **facts: Any) -> HostState:

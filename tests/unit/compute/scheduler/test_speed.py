@@ -11,8 +11,8 @@ from nephele.compute.scheduler.model import HostState, Settings
 from nephele.compute.scheduler.resources import read_request
 from nephele.compute.scheduler.select import select_hosts
 from nephele.placement.candidates import find_candidates
-from nephele.placement.model import CandidatesRequest, Group
-from nephele.placement.snapshot import Providers, Room, View
+from nephele.placement.model import CandidatesRequest, Group, Room, View
+from nephele.placement.snapshot import Providers
 
 HOSTS = 10_000
 

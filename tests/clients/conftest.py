@@ -1,16 +1,13 @@
 """The real `openstack` command against a simulated cloud."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.clients.command import openstack
 from tests.running import RunningCloud, running_cloud
-
-OPENSTACK = Path(sys.executable).parent / "openstack"
 
 
 @pytest.fixture(scope="session")
@@ -26,12 +23,10 @@ class CliError(AssertionError):
 def run(cloud: RunningCloud, entry: str, *words: str, parse: bool = True) -> Any:
     """Run `openstack WORDS` as an entry of clouds.yaml; the answer is its JSON, or its text."""
     form = ["-f", "json"] if parse else []
-    done = subprocess.run(
-        [str(OPENSTACK), *words, *form], env=cloud.environment(entry), capture_output=True, text=True, timeout=120
-    )
-    if done.returncode:
-        raise CliError(f"openstack {' '.join(words)}: {done.stderr or done.stdout}")
-    return json.loads(done.stdout) if parse else done.stdout
+    done = openstack([*words, *form], cloud.environment(entry))
+    if done.status != 0:
+        raise CliError(f"openstack {' '.join(words)}: {done.errors or done.output}")
+    return json.loads(done.output) if parse else done.output
 
 
 @pytest.fixture(scope="session")

@@ -150,6 +150,8 @@ class Port(Resource, frozen=True):
     propagate_uplink_status: bool
     failure: str
     made_by_compute: bool
+    place: int
+    """Which of its server's interfaces it is, from 0."""
     fixed_ips: tuple[FixedIp, ...] = ()
     security_groups: tuple[str, ...] = ()
 

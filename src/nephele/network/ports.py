@@ -58,6 +58,7 @@ class NewPort(Struct, frozen=True, kw_only=True):
     dhcp_options: tuple[DhcpOption, ...] = ()
     propagate_uplink_status: bool = True
     made_by_compute: bool = False
+    place: int = 0
 
 
 def _complete(work: Work, rows: Rows) -> Iterator[tuple[Any, ...]]:
@@ -134,6 +135,7 @@ def make_port(work: Work, network: Network, new: NewPort, *, counted: bool = Tru
         new.propagate_uplink_status,
         failure,
         new.made_by_compute,
+        new.place,
         ips,
         groups,
     )

@@ -24,7 +24,9 @@ _ports, _networks, _addresses = tables.ports, tables.networks, tables.addresses
 _groups, _bound, _floating = tables.security_groups, tables.port_groups, tables.floating_ips
 _IDS: sa.BindParameter[list[str]] = sa.bindparam("ids", expanding=True)
 _OF_SERVER = (
-    sa.select(_ports).where(_ports.c.device_id == sa.bindparam("server")).order_by(_ports.c.created_at, _ports.c.id)
+    sa.select(_ports)
+    .where(_ports.c.device_id == sa.bindparam("server"))
+    .order_by(_ports.c.place, _ports.c.created_at, _ports.c.id)
 )
 COMPUTE = "compute:"
 WRONG_SERVER = Error(
@@ -106,14 +108,14 @@ def allocate_ports(work: Work, ask: AllocatePorts) -> tuple[BoundPort, ...]:
         raise WRONG_SERVER()
     has = PORTS.read(work, work.db.execute(_OF_SERVER, {"server": ask.server_id}).all())
     bound = []
-    for nic in ask.nics:
+    for place, nic in enumerate(ask.nics):
         port = next((port for port in has if _fits(port, nic)), None)
         if port is not None:
             has.remove(port)
             if port.host != ask.host:
                 port = change_port(work, port, msgspec.structs.replace(port, host=ask.host))
         else:
-            port = _take(work, ask, nic) if nic.port_id else _make(work, ask, nic)
+            port = _take(work, ask, nic, place) if nic.port_id else _make(work, ask, nic, place)
         bound.append((port, nic))
     names = {network.id: network for network in _networks_of(work, {port.network_id for port, _nic in bound})}
     return tuple(_bound_port(port, names[port.network_id], nic) for port, nic in bound)
@@ -133,18 +135,23 @@ def _networks_of(work: Work, ids: set[str]) -> list[Network]:
     return [Network(*row) for row in work.db.execute(sa.select(_networks).where(_networks.c.id.in_(ids)))]
 
 
-def _take(work: Work, ask: AllocatePorts, nic: NicRequest) -> Port:
+def _take(work: Work, ask: AllocatePorts, nic: NicRequest, place: int) -> Port:
     port = PORTS.get(work, nic.port_id)
     if port.device_id and port.device_id != ask.server_id:
         raise errors.PORT_IN_USE(id=port.id, network_id=port.network_id, device_id=port.device_id)
     owner = COMPUTE + ask.availability_zone
     new = msgspec.structs.replace(
-        port, device_id=ask.server_id, device_owner=owner, host=ask.host, dns_name=port.dns_name or ask.hostname
+        port,
+        device_id=ask.server_id,
+        device_owner=owner,
+        host=ask.host,
+        dns_name=port.dns_name or ask.hostname,
+        place=place,
     )
     return change_port(work, port, new)
 
 
-def _make(work: Work, ask: AllocatePorts, nic: NicRequest) -> Port:
+def _make(work: Work, ask: AllocatePorts, nic: NicRequest, place: int) -> Port:
     network = usable_network(work, nic.network_id)
     new = NewPort(
         project_id=work.me,
@@ -156,6 +163,7 @@ def _make(work: Work, ask: AllocatePorts, nic: NicRequest) -> Port:
         host=ask.host,
         dns_name=ask.hostname,
         made_by_compute=True,
+        place=place,
     )
     return make_port(work, network, new)
 
@@ -192,7 +200,10 @@ def attach_port(work: Work, ask: AllocatePorts) -> BoundPort:
     Not idempotent for a new port: who may ask twice makes the port known first, and asks for it by id.
     """
     (nic,) = ask.nics
-    port = _take(work, ask, nic) if nic.port_id else _make(work, ask, nic)
+    last = sa.select(sa.func.max(_ports.c.place)).where(_ports.c.device_id == ask.server_id)
+    highest = work.db.execute(last).scalar()
+    place = 0 if highest is None else highest + 1
+    port = _take(work, ask, nic, place) if nic.port_id else _make(work, ask, nic, place)
     (network,) = _networks_of(work, {port.network_id})
     return _bound_port(port, network, nic)
 
@@ -225,7 +236,7 @@ _PORTS_OF = (
     )
     .join(_networks, _networks.c.id == _ports.c.network_id)
     .where(_ports.c.device_id.in_(_IDS))
-    .order_by(_ports.c.created_at, _ports.c.id)
+    .order_by(_ports.c.place, _ports.c.created_at, _ports.c.id)
 )
 _MINE = sa.select(_ports.c.id).where(_ports.c.device_id.in_(_IDS))
 _IPS_OF = (

@@ -120,6 +120,7 @@ ports = _resource(
     _flag("propagate_uplink_status"),
     _text("failure"),
     _flag("made_by_compute"),
+    _number("place"),
     sa.UniqueConstraint("network_id", "mac_address"),
 )
 

@@ -1,9 +1,7 @@
 """Wires the parts of a cloud together; time, ids, randomness and the bus are parameters here."""
 
-import logging
 import platform
 from collections.abc import Iterator
-from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -11,7 +9,6 @@ from nephele.client_file import ensure_passwords, write_client_file
 from nephele.compute import routes as compute_routes
 from nephele.compute.service import Compute
 from nephele.config import Settings
-from nephele.guest import built_image
 from nephele.hypervisors import Hypervisors
 from nephele.identity import policy as identity_policy
 from nephele.identity import routes as identity_routes
@@ -44,8 +41,6 @@ from nephele.volume.service import Volumes
 from nephele.web.app import build
 from nephele.web.dispatch import Edge
 from nephele.web.routing import Api
-
-log = logging.getLogger(__name__)
 
 
 class Cloud:
@@ -173,18 +168,9 @@ class Cloud:
                 self.networks.seed(self._project("admin"), self._project("demo"))
                 self.volumes.seed()
                 self.compute.seed()
-                self.images.seed("nephele-guest", self._project("admin"), self._guest_image())
+                self.images.seed("nephele-guest", self._project("admin"), self.settings.guest_image)
                 self.images.metadefs.seed(self._project("admin"))
         write_client_file(path, self.url, self.settings.region, passwords)
-
-    def _guest_image(self) -> Path | None:
-        """What a new cloud's `nephele-guest` is; None, an empty disk, is enough for hypervisors that only simulate."""
-        given = self.settings.guest_image
-        if given is not None or self.settings.driver == "sim":
-            return given
-        if built_image() is None:
-            log.warning("no guest is built: nephele-guest is an empty disk; `nephele guest build`, then a new cloud")
-        return built_image()
 
     def _project(self, name: str) -> str:
         project = self.identity.projects.named(name, DEFAULT_DOMAIN)

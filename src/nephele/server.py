@@ -69,7 +69,7 @@ def _announce(settings: Settings, url: str, started: float, say: Callable[[str],
     clouds = settings.state_dir / "clouds.yaml"
     say(f"nephele is ready at {url} after {perf_counter() - started:.2f} s")
     say(f"  clients    export OS_CLIENT_CONFIG_FILE={clouds.resolve()} OS_CLOUD=nephele")
-    say("  try        openstack server create --image nephele-guest --flavor m1.tiny --network private first")
+    say("  try        openstack server create --image nephele-guest --flavor m1.nano --network private first")
 
 
 async def _serve(app: Asgi, listener: socket.socket, announce: Callable[[], None]) -> None:

@@ -14,8 +14,3 @@ from nephele.kernel.paths import cache_folder
 def image_path() -> Path:
     """Where the guest's image is kept on this machine; it exists once it was built."""
     return cache_folder() / "nephele-guest.qcow2"
-
-
-def built_image() -> Path | None:
-    """The guest's image, if it was built here."""
-    return image_path() if image_path().exists() else None

@@ -11,8 +11,9 @@ reading thread; PostgreSQL uses SQLAlchemy's pool.
 """
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from types import TracebackType
 from typing import Any
 
 import msgspec
@@ -71,6 +72,7 @@ class Store:
             self._reading = self._writing.execution_options(isolation_level="AUTOCOMMIT")
 
     def _sqlite_engine(self, *, read_only: bool) -> sa.Engine:
+        """Connections whose transactions SQLAlchemy leaves alone: `_Writing` begins and ends them."""
         engine = sa.create_engine(
             self.url,
             connect_args={"check_same_thread": False, "timeout": 30, "isolation_level": None},
@@ -84,56 +86,32 @@ class Store:
                 connection.execute("PRAGMA query_only=ON")
 
         event.listen(engine, "connect", configure)
-        if read_only:
-            return engine.execution_options(isolation_level="AUTOCOMMIT")
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-        return engine
+        return engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
     def is_writing(self) -> bool:
         """Whether this thread is inside a `write()`: what it reads may still be rolled back."""
         return self._thread.writer is not None
 
-    @contextmanager
-    def read(self) -> Iterator[sa.Connection]:
+    def read(self) -> AbstractContextManager[sa.Connection]:
         """A connection to query with; inside a `write()`, that transaction's own."""
         thread = self._thread
         if thread.writer is not None:
-            yield thread.writer
-        elif self.is_sqlite:
-            if thread.reader is None:
-                thread.reader = self._reading.connect()
-                self._readers.append(thread.reader)
-            yield thread.reader
-        else:
-            with self._reading.connect() as connection:
-                yield connection
+            return nullcontext(thread.writer)
+        if not self.is_sqlite:
+            return self._reading.connect()
+        if thread.reader is None:
+            thread.reader = self._reading.connect()
+            self._readers.append(thread.reader)
+        return nullcontext(thread.reader)
 
-    @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
+    def write(self) -> AbstractContextManager[sa.Connection]:
         """A connection inside a transaction; joins the transaction that this thread is in."""
         thread = self._thread
-        if thread.writer is not None:
-            yield thread.writer
-            return
-        callbacks: list[Callable[[], None]] = []
-        with self._transaction() as connection:
-            thread.writer, thread.after_commit = connection, callbacks
-            try:
-                yield connection
-            finally:
-                thread.writer = None
-        for callback in callbacks:
-            callback()
+        return _Writing(self) if thread.writer is None else nullcontext(thread.writer)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
-        if self.is_sqlite:
-            with self._write_lock, self._held_writer.begin():
-                yield self._held_writer
-        else:
-            with self._writing.begin() as connection:
-                yield connection
+    def _transaction(self) -> AbstractContextManager[sa.Connection]:
+        return _Immediate(self._write_lock, self._held_writer) if self.is_sqlite else self._writing.begin()
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Run `callback` once the transaction that this thread is in has committed; never if it rolls back."""
@@ -161,3 +139,59 @@ class Store:
             self._held_writer.close()
         self._reading.dispose()
         self._writing.dispose()
+
+
+class _Writing:
+    """The outermost `write()` of a thread."""
+
+    __slots__ = ("_callbacks", "_store", "_transaction")
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._transaction = store._transaction()
+        self._callbacks: list[Callable[[], None]] = []
+
+    def __enter__(self) -> sa.Connection:
+        connection = self._transaction.__enter__()
+        thread = self._store._thread
+        thread.writer, thread.after_commit = connection, self._callbacks
+        return connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._store._thread.writer = None
+        self._transaction.__exit__(kind, error, trace)
+        if kind is None:
+            for callback in self._callbacks:
+                callback()
+
+
+class _Immediate:
+    """A transaction on SQLite's one writing connection; the lock keeps the other threads out meanwhile."""
+
+    __slots__ = ("_connection", "_lock", "_raw")
+
+    def __init__(self, lock: threading.Lock, connection: sa.Connection) -> None:
+        self._lock, self._connection = lock, connection
+        self._raw: Any = connection.connection.dbapi_connection
+
+    def __enter__(self) -> sa.Connection:
+        self._lock.acquire()
+        try:
+            self._raw.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._lock.release()
+            raise
+        return self._connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._raw.execute("COMMIT")
+        finally:
+            if self._raw.in_transaction:
+                self._raw.execute("ROLLBACK")
+            self._lock.release()

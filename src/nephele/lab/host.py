@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import time
-from contextlib import suppress
 from importlib.resources import as_file, files
 from pathlib import Path
 from types import TracebackType
@@ -76,12 +75,10 @@ class LabHost(Struct, frozen=True):
     def stop(self) -> None:
         """End everything that runs in the host and remove its namespaces and files.  Stopped before: nothing to do."""
         _end_all(self.name)
-        shared = AgentSettings().run_folder
-        for folder in [*(self.directory / name for name in FOLDERS), shared / self.netns]:
+        for folder in [*(self.directory / name for name in FOLDERS), AgentSettings().run_folder / self.netns]:
             shutil.rmtree(folder, ignore_errors=True)
-        for folder in (self.directory, shared):
-            with suppress(OSError):  # it stays where others have files in it
-                folder.rmdir()
+        if self.directory.exists() and not any(self.directory.iterdir()):
+            self.directory.rmdir()
 
     def __enter__(self) -> Self:
         return self

@@ -426,7 +426,7 @@ RBAC_IN_USE = Error(
 )
 AGENT_NOT_FOUND = _missing("agent", "AgentNotFound", "Agent {id} could not be found.")
 TOPOLOGY_IMPOSSIBLE = Error(
-    "network.topology_impossible", 409, "Deployment error: {reason}.", name="AutoAllocationFailure"
+    "network.topology_impossible", 400, "Deployment error: {reason}.", name="AutoAllocationFailure"
 )
 
 # What a launch asks for (Compute turns these into its own words)

@@ -5,7 +5,6 @@ EXTENSIONS: dict[str, tuple[str, str]] = {
     "address-scope": ("Address scope", "Where addresses are unique."),
     "agent": ("agent", "The agents on the hosts, and whether they are alive."),
     "allowed-address-pairs": ("Allowed Address Pairs", "Addresses that a port may use besides its own."),
-    "auto-allocated-topology": ("Auto Allocated Topology Services", "A network for projects that have none."),
     "availability_zone": ("Availability Zone", "Where agents serve networks and routers."),
     "binding": ("Port Binding", "Which host a port is on, and how it is plugged there."),
     "default-subnetpools": ("Default Subnetpools", "Subnets that take their prefix from the default pool."),

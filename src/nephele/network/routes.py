@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from nephele.kernel.policy import Policy
-from nephele.network.api import agents, availability, handlers, pools, port_forwardings, quotas, root, routers, topology
+from nephele.network.api import agents, availability, handlers, pools, port_forwardings, quotas, root, routers
 from nephele.network.api.floating_ips import FLOATING_IP
 from nephele.network.api.kind import Kind
 from nephele.network.api.networks import NETWORK, SUBNET
@@ -83,8 +83,6 @@ ROUTES: list[Route] = [
     Route("POST", f"{_AGENTS}/{{id}}/l3-routers", agents.add_l3_router, body=Body, status=201),
     Route("DELETE", f"{_AGENTS}/{{id}}/l3-routers/{{other_id}}", agents.remove_l3_router, status=204),
     Route("GET", "/v2.0/networks/{id}/dhcp-agents", agents.dhcp_agents),
-    Route("GET", "/v2.0/auto-allocated-topology/{id}", topology.show),
-    Route("DELETE", "/v2.0/auto-allocated-topology/{id}", topology.delete, status=204),
     Route("GET", "/v2.0/availability_zones", agents.zones),
     Route("GET", "/v2.0/network-ip-availabilities", availability.index),
     Route("GET", "/v2.0/network-ip-availabilities/{id}", availability.show),

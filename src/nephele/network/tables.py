@@ -214,14 +214,6 @@ rbac_policies = _resource(
     sa.UniqueConstraint("object_type", "object_id", "action", "target_tenant"),
 )
 
-auto_topologies = sa.Table(
-    "network_auto_topologies",
-    metadata,
-    sa.Column("project_id", sa.String(64), primary_key=True),
-    sa.Column("network_id", _of("networks", on_delete="CASCADE"), nullable=False, index=True),
-    sa.Column("router_id", _of("routers", on_delete="CASCADE"), nullable=False, index=True),
-)
-
 quotas = sa.Table(
     "network_quotas",
     metadata,

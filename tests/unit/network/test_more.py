@@ -230,24 +230,3 @@ def test_extensions_are_listed_and_shown(call: Client) -> None:
     assert {"router", "security-group", "quotas"} <= set(aliases)
     assert call("GET", "extensions/router", 200)["extension"]["alias"] == "router"
     assert call.error("GET", "extensions/bgp", 404) == "ExtensionNotFound"
-
-
-def test_a_project_gets_a_network_without_asking(networks: Networks, call: Client) -> None:
-    networks.register_agent("host1", "sim")
-    path = f"auto-allocated-topology/{PROJECT}"
-    assert call.error("GET", path, 409) == "AutoAllocationFailure"
-    networks.seed("a" * 32, OTHER_PROJECT)
-    assert call.error("GET", f"{path}?fields=dry-run", 409) == "AutoAllocationFailure"
-    call.make("subnetpool", as_="admin", name="d", prefixes=["10.50.0.0/16"], default_prefixlen=26, is_default=True,
-              shared=True)  # fmt: skip
-    assert call("GET", f"{path}?fields=dry-run", 200)["auto_allocated_topology"]["id"] == "dry-run=pass"
-    made = call("GET", path, 200)["auto_allocated_topology"]["id"]
-    assert call("GET", path, 200)["auto_allocated_topology"]["id"] == made
-    port = call.make("port", network_id=made)
-    assert port["fixed_ips"][0]["ip_address"].startswith("10.50.0.")
-    assert call.error("DELETE", path, 409) == "NetworkInUse"
-    assert len(call("GET", "routers", 200)["routers"]) == 1
-    call("DELETE", f"ports/{port['id']}", 204)
-    call("DELETE", path, 204)
-    assert call("GET", "routers", 200) == {"routers": []}
-    call.error("GET", f"auto-allocated-topology/{OTHER_PROJECT}", 403)

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
 from nephele.kernel.bus import Bus, Method
-from nephele.kernel.clock import Clock, seconds
+from nephele.kernel.clock import Clock, Instant, seconds
 from nephele.kernel.context import Context
 from nephele.kernel.errors import Refused
 from nephele.kernel.ids import Ids
@@ -32,6 +32,7 @@ from nephele.kernel.operations import (
     Work,
     operations,
 )
+from nephele.kernel.statements import Statement, Values
 from nephele.kernel.store import Store
 from nephele.kernel.trace import Span, store_spans
 
@@ -50,6 +51,78 @@ class Run(Struct, frozen=True):
 
 
 RUN = Method("conductor.run", Run, type(None))
+
+
+_c = operations.c
+_waits_for = operations.alias()
+_LEASED = (
+    _c.id,
+    _c.kind,
+    _c.subject,
+    _c.context,
+    _c.data,
+    _c.deadline,
+    _c.epoch,
+    _c.state,
+    _c.step,
+    _c.failure,
+)
+"""The fields of `_Leased`."""
+_INSERT = Statement(operations.insert())
+_LEASE = Statement(
+    operations.update()
+    .where(
+        _c.id == sa.bindparam("this"),
+        _c.state.in_(OPEN),
+        sa.or_(
+            _c.owner == "",
+            _c.owner == sa.bindparam("me"),
+            _c.lease_until < sa.bindparam("now"),
+            sa.bindparam("alone", type_=sa.Boolean),
+        ),
+        ~sa.exists().where(_waits_for.c.id == _c.after, _waits_for.c.state.in_(OPEN)),
+    )
+    .values(epoch=_c.epoch + 1)
+    .returning(*_LEASED),
+    sets=("owner", "lease_until"),
+)
+_LEASE_OVERDUE = Statement(
+    operations.update()
+    .where(
+        _c.id == sa.bindparam("this"),
+        _c.state.in_((State.PENDING, State.RUNNING)),
+        _c.deadline < sa.bindparam("now"),
+    )
+    .values(epoch=_c.epoch + 1, state=State.UNDOING)
+    .returning(*_LEASED),
+    sets=("owner", "lease_until"),
+)
+_UPDATE = Statement(
+    operations.update()
+    .where(_c.id == sa.bindparam("this"), _c.epoch == sa.bindparam("mine"))
+    .returning(_c.interrupted_by),
+    sets=("state", "step", "data", "updated_at", "finished_at", "failure"),
+)
+_FOLLOWERS = Statement(sa.select(_c.id).where(_c.after == sa.bindparam("this"), _c.state == State.PENDING))
+
+
+class _Leased(NamedTuple):
+    """A row that this engine took."""
+
+    id: str
+    kind: str
+    subject: str
+    context: Context
+    data: bytes
+    deadline: Instant
+    epoch: int
+    state: str
+    step: int
+    failure: Failure
+
+
+def _leased(values: Values | None) -> _Leased | None:
+    return None if values is None else _Leased(*values)
 
 
 class LostLeaseError(Exception):
@@ -134,14 +207,21 @@ class Engine:
             "user_id": context.user_id,
             "context": msgspec.structs.replace(context, token=""),
             "state": State.PENDING,
+            "step": 0,
             "data": data,
             "after": after,
+            "interrupted_by": "",
+            "owner": "",
+            "epoch": 0,
+            "lease_until": 0,
             "deadline": now + seconds(operation.within),
             "created_at": now,
             "updated_at": now,
+            "finished_at": None,
+            "failure": None,
         }
         with self.store.write() as db:
-            db.execute(operations.insert(), row)
+            _INSERT.run(db, **row)
             store_spans(db, id, list(spans))
         if not after:
             self.store.after_commit(lambda: self.bus.cast(RUN, Run(id)))
@@ -193,34 +273,24 @@ class Engine:
                 if not self._mine[id]:
                     del self._mine[id]
 
-    def _lease(self, id: str) -> sa.Row[Any] | None:
+    def _lease(self, id: str) -> _Leased | None:
         """Take the row; None where it is over, waits for another, or someone else has it."""
-        c = operations.c
         now = self.clock.now()
-        free = sa.or_(c.owner.in_(("", self.owner)), c.lease_until < now, sa.true() if self.alone else sa.false())
-        waits_for = operations.alias()
-        is_first = ~sa.exists().where(waits_for.c.id == c.after, waits_for.c.state.in_(OPEN))
-        take = (
-            operations.update()
-            .where(c.id == id, c.state.in_(OPEN), free, is_first)
-            .values(owner=self.owner, epoch=c.epoch + 1, lease_until=now + LEASE)
-            .returning(*c)
-        )
+        mine = {"owner": self.owner, "lease_until": now + LEASE}
         with self.store.write() as db:
-            return db.execute(take).one_or_none()
+            return _leased(_LEASE.row(db, this=id, me=self.owner, now=now, alone=self.alone, **mine))
 
-    def _drive(self, row: sa.Row[Any]) -> None:
+    def _drive(self, row: _Leased) -> None:
         known = self._known[row.kind]
         run = _Drive(self, known, row)
         run.forward(row.step) if row.state != State.UNDOING else run.backward(row.step, row.failure)
         self._wake_followers(row.id)
 
     def _wake_followers(self, id: str) -> None:
+        """Call what waited for this one; where this one is not over after all, the lease of those says so."""
         with self.store.read() as db:
-            over = db.execute(sa.select(operations.c.state).where(operations.c.id == id)).scalar_one() not in OPEN
-            c = operations.c
-            waiting = db.execute(sa.select(c.id).where(c.after == id, c.state == State.PENDING)).scalars().all()
-        for follower in waiting if over else ():
+            waiting = _FOLLOWERS.rows(db, this=id)
+        for (follower,) in waiting:
             self.bus.cast(RUN, Run(follower))
 
     # -- looking after -----------------------------------------------------------------------------------------
@@ -266,17 +336,10 @@ class Engine:
             _Drive(self, known, row).backward(row.step, _failure(refused, step))
             self._wake_followers(id)
 
-    def _lease_overdue(self, id: str) -> sa.Row[Any] | None:
-        c = operations.c
+    def _lease_overdue(self, id: str) -> _Leased | None:
         now = self.clock.now()
-        take = (
-            operations.update()
-            .where(c.id == id, c.state.in_((State.PENDING, State.RUNNING)), c.deadline < now)
-            .values(owner=self.owner, epoch=c.epoch + 1, lease_until=now + LEASE, state=State.UNDOING)
-            .returning(*c)
-        )
         with self.store.write() as db:
-            return db.execute(take).one_or_none()
+            return _leased(_LEASE_OVERDUE.row(db, this=id, now=now, owner=self.owner, lease_until=now + LEASE))
 
     def _tick_for_ever(self) -> None:
         while not self._stopping.wait(2):
@@ -289,11 +352,13 @@ class Engine:
 class _Drive:
     """One operation on its way; every write checks that the lease is still ours."""
 
-    def __init__(self, engine: Engine, known: _Known, row: sa.Row[Any]) -> None:
+    def __init__(self, engine: Engine, known: _Known, row: _Leased) -> None:
         self.engine = engine
         self.operation = known.operation
         self.parts = known.parts
-        self.epoch: int = row.epoch
+        self.epoch = row.epoch
+        self.place = row.step
+        """Of the step that the row names."""
         data = msgspec.json.decode(row.data, type=known.operation.data)
         self.work: Work[Any] = Work(row.id, row.kind, row.subject, row.context, data, row.deadline)
 
@@ -368,39 +433,44 @@ class _Drive:
     def _note(self, state: State, place: int, *, begins: Step | None = None, failure: Failure | None = None) -> None:
         """Store what was done so far and where the operation stands."""
         with self.engine.store.write() as db:
-            if begins is not None:
-                self._store_spans(db)
-                self.operation.on_step(self.parts, db, self.work, begins)
-            interrupted_by = self._update(db, state=state, step=place, failure=failure)
             self._store_spans(db)
+            if begins is not None:
+                self.operation.on_step(self.parts, db, self.work, begins)
+            interrupted_by = self._update(db, state, place, failure)
         if interrupted_by and state == State.RUNNING:
             raise INTERRUPTED(kind=self.work.kind, by=interrupted_by)
 
     def _finish(self) -> None:
         with self.engine.store.write() as db:
             self.operation.on_done(self.parts, db, self.work)
-            self._update(db, state=State.DONE, finished_at=self.engine.clock.now())
+            self._update(db, State.DONE, self.place, finished_at=self.engine.clock.now())
             self._store_spans(db)
 
     def _end(self, failure: Failure) -> None:
         state = State.INTERRUPTED if failure.code == INTERRUPTED.code else State.FAILED
         with self.engine.store.write() as db:
             self.operation.on_failed(self.parts, db, self.work, failure)
-            self._update(db, state=state, finished_at=self.engine.clock.now(), failure=failure)
+            self._update(db, state, self.place, failure, self.engine.clock.now())
             self._store_spans(db)
 
-    def _update(self, db: sa.Connection, **values: Any) -> str:
+    def _update(
+        self,
+        db: sa.Connection,
+        state: State,
+        place: int,
+        failure: Failure | None = None,
+        finished_at: Instant | None = None,
+    ) -> str:
         """Write the row if it is still ours; returns who wants to interrupt it."""
-        c = operations.c
-        update = (
-            operations.update()
-            .where(c.id == self.work.id, c.epoch == self.epoch)
-            .values(data=self.work.data, updated_at=self.engine.clock.now(), **values)
-            .returning(c.interrupted_by)
+        work, now = self.work, self.engine.clock.now()
+        row = _UPDATE.row(
+            db,
+            **{"this": work.id, "mine": self.epoch, "state": state, "step": place, "data": work.data},
+            **{"updated_at": now, "finished_at": finished_at, "failure": failure},
         )
-        row = db.execute(update).one_or_none()
         if row is None:
             raise LostLeaseError
+        self.place = place
         return str(row[0])
 
     def _store_spans(self, db: sa.Connection) -> None:

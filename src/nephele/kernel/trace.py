@@ -1,13 +1,13 @@
 """What happened, step by step: spans, recorded where the work is done and stored with its operation."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 import sqlalchemy as sa
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from nephele.kernel.clock import Instant
+from nephele.kernel.statements import Statement
 from nephele.kernel.store import Json, metadata
 
 
@@ -47,6 +47,10 @@ spans = sa.Table(
     sa.Column("state", Json(dict[str, str]), nullable=False),
 )
 _columns = [spans.c[name] for name in Span.__struct_fields__]
+_INSERT = Statement(spans.insert(), sets=("operation_id", *Span.__struct_fields__))
+_OF_OPERATION = Statement(
+    sa.select(*_columns).where(spans.c.operation_id == sa.bindparam("operation")).order_by(spans.c.id)
+)
 
 
 class Recorder:
@@ -56,20 +60,11 @@ class Recorder:
         self.host = host
         self.spans: list[Span] = []
 
-    @contextmanager
-    def span(self, part: str, title: str, step: int = 0) -> Iterator[Span]:
+    def span(self, part: str, title: str, step: int = 0) -> "_Recording":
         """Record the block; what it puts into `detail` goes with it, and the error that ends it, if one does."""
         span = Span(part=part, title=title, step=step, started_at=time.time_ns() // 1000, host=self.host)
-        start = time.perf_counter_ns()
         self.spans.append(span)
-        try:
-            yield span
-        except Exception as error:
-            span.result = "Error"
-            span.detail["error"] = str(error)
-            raise
-        finally:
-            span.duration_us = (time.perf_counter_ns() - start) // 1000
+        return _Recording(span)
 
     def take(self) -> tuple[Span, ...]:
         """What was recorded since the last `take`."""
@@ -77,14 +72,34 @@ class Recorder:
         return taken
 
 
+class _Recording:
+    """Times the block around which it stands."""
+
+    __slots__ = ("_span", "_start")
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+
+    def __enter__(self) -> Span:
+        self._start = time.perf_counter_ns()
+        return self._span
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        span = self._span
+        span.duration_us = (time.perf_counter_ns() - self._start) // 1000
+        if isinstance(error, Exception):
+            span.result = "Error"
+            span.detail["error"] = str(error)
+
+
 def store_spans(db: sa.Connection, operation_id: str, recorded: list[Span]) -> None:
     """Write the spans of an operation."""
-    if recorded:
-        rows = [{name: getattr(span, name) for name in Span.__struct_fields__} for span in recorded]
-        db.execute(spans.insert(), [{"operation_id": operation_id, **row} for row in rows])
+    _INSERT.run_many(db, [{"operation_id": operation_id, **structs.asdict(span)} for span in recorded])
 
 
 def read_spans(db: sa.Connection, operation_id: str) -> list[Span]:
     """The spans of an operation in the order in which they were stored."""
-    query = sa.select(*_columns).where(spans.c.operation_id == operation_id).order_by(spans.c.id)
-    return [Span(**dict(zip(Span.__struct_fields__, row, strict=True))) for row in db.execute(query)]
+    fields = Span.__struct_fields__
+    return [Span(**dict(zip(fields, row, strict=True))) for row in _OF_OPERATION.rows(db, operation=operation_id)]

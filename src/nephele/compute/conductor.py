@@ -10,7 +10,7 @@ from nephele.compute.guest_data import GuestData
 from nephele.compute.hosts import Hosts
 from nephele.compute.model import BlockDevice, Server
 from nephele.compute.placing import Placing, host_request
-from nephele.compute.rows import block_device, server_row
+from nephele.compute.rows import devices_of, server_row
 from nephele.compute.scheduler.messages import SELECT_HOST, GroupMembership, Selection
 from nephele.compute.states import States
 from nephele.compute.tables import block_devices, servers
@@ -18,6 +18,7 @@ from nephele.kernel.bus import Bus, Method
 from nephele.kernel.clock import Clock, Instant
 from nephele.kernel.context import Context
 from nephele.kernel.operations import Work
+from nephele.kernel.statements import Statement
 from nephele.kernel.store import Store
 from nephele.kernel.trace import Recorder
 from nephele.network.service import Networks
@@ -26,6 +27,9 @@ from nephele.volume.service import Volumes
 
 Order = TypeVar("Order", bound=m.Command)
 Answer = TypeVar("Answer", bound=m.Done)
+
+
+_LAUNCHED = Statement(servers.update().where(servers.c.id == sa.bindparam("server")), sets=("launched_at",))
 
 
 class Tokens(Protocol):
@@ -143,13 +147,20 @@ class Conductor:
         order = kind(
             server_id=work.subject,
             request_id=work.context.request_id,
-            token=self.tokens.delegate(work.context, work.subject, work.deadline),
+            token=self._token(work),
             sent_at=self.clock.now(),
             **fields,
         )
         answer = self.bus.call(method, order, at=host, timeout=patience)
         work.trace.spans.extend(answer.spans)
         return answer
+
+    def _token(self, work: Work[Any]) -> str:
+        """The token of this run of the operation: made for its first command, good for all of them."""
+        token = work.kept.get("token")
+        if token is None:
+            token = work.kept["token"] = self.tokens.delegate(work.context, work.subject, work.deadline)
+        return token
 
     def server(self, server_id: str) -> Server:
         """The server's row.  Raises SERVER_NOT_FOUND."""
@@ -158,9 +169,8 @@ class Conductor:
 
     def devices(self, server_id: str) -> list[BlockDevice]:
         """The server's block devices, by device name."""
-        mine = block_devices.select().where(block_devices.c.server_id == server_id)
         with self.store.read() as db:
-            return [block_device(row) for row in db.execute(mine.order_by(block_devices.c.device_name))]
+            return devices_of(db, server_id)
 
     def update_device(self, device_id: str, **values: Any) -> None:
         """Note what became of a block device."""
@@ -210,7 +220,7 @@ class Conductor:
 
     def note_launch(self, db: sa.Connection, server_id: str) -> None:
         """The server runs for the first time."""
-        db.execute(servers.update().where(servers.c.id == server_id).values(launched_at=self.clock.now()))
+        _LAUNCHED.run(db, server=server_id, launched_at=self.clock.now())
 
     def note_end(self, db: sa.Connection, server_id: str) -> None:
         """The server is gone; its row stays."""

@@ -1,5 +1,6 @@
 """Flavors: the sizes that servers come in."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from nephele.compute.tables import flavor_access, flavors
 from nephele.kernel.clock import Clock
 from nephele.kernel.context import Context
 from nephele.kernel.ids import Ids
+from nephele.kernel.statements import Statement
 from nephele.kernel.store import Store
 
 FIRST_FLAVORS = (
@@ -25,6 +27,15 @@ FIRST_FLAVORS = (
 """What a new cloud has; memory in MB, disk in GB."""
 
 _ROW = [flavors.c[name] for name in Flavor.__struct_fields__]
+_GRANTED = sa.exists().where(
+    flavor_access.c.flavor_id == flavors.c.id, flavor_access.c.project_id == sa.bindparam("project")
+)
+_SHOW = Statement(
+    sa.select(*_ROW).where(
+        flavors.c.id == sa.bindparam("flavor"),
+        sa.or_(sa.bindparam("everything", type_=sa.Boolean), flavors.c.is_public, _GRANTED),
+    )
+)
 
 
 class Flavors:
@@ -65,10 +76,8 @@ class Flavors:
 
     def show(self, context: Context, flavor_id: str) -> Flavor:
         """A flavor that the caller may use.  Raises FLAVOR_NOT_FOUND."""
-        mine = sa.or_(flavors.c.is_public, flavors.c.id.in_(_of_project(context.project_id)))
-        visible = sa.true() if context.is_admin else mine
         with self.store.read() as db:
-            row = db.execute(sa.select(*_ROW).where(flavors.c.id == flavor_id, visible)).one_or_none()
+            row = _SHOW.row(db, flavor=flavor_id, everything=context.is_admin, project=context.project_id)
         if row is None:
             raise FLAVOR_NOT_FOUND(flavor_id=flavor_id)
         return _flavor(row)
@@ -121,5 +130,5 @@ def _of_project(project_id: str) -> sa.Select[tuple[str]]:
     return sa.select(flavor_access.c.flavor_id).where(flavor_access.c.project_id == project_id)
 
 
-def _flavor(row: sa.Row[Any]) -> Flavor:
+def _flavor(row: Iterable[Any]) -> Flavor:
     return Flavor(**dict(zip(Flavor.__struct_fields__, row, strict=True)))

@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 import sqlalchemy as sa
@@ -18,7 +18,8 @@ from nephele.compute.model import BlockDevice, Flavor, ImageInfo, KeyPair, Serve
 from nephele.compute.operations.boot import BOOT, Boot
 from nephele.compute.quotas import UNLIMITED, ComputeQuotas
 from nephele.compute.requests import NewDevice, NewServer
-from nephele.compute.tables import block_devices, servers
+from nephele.compute.rows import insert_servers
+from nephele.compute.tables import servers
 from nephele.image.model import Image, Status
 from nephele.image.service import Images
 from nephele.kernel.clock import Clock
@@ -26,6 +27,7 @@ from nephele.kernel.context import Context
 from nephele.kernel.engine import Engine
 from nephele.kernel.errors import Refused
 from nephele.kernel.ids import Ids
+from nephele.kernel.statements import Statement
 from nephele.kernel.store import Store
 from nephele.kernel.trace import Span
 from nephele.network.messages import NicRequest
@@ -33,6 +35,7 @@ from nephele.network.service import Networks
 from nephele.volume.service import Volumes
 
 GB = 1 << 30
+_NEWEST = Statement(sa.select(sa.func.coalesce(sa.func.max(servers.c.number), 0)))
 
 
 class Launching:
@@ -94,19 +97,18 @@ class Launching:
             limits = self.quotas.limits(caller.project_id)
             self._check_items(request, limits)
             count = self.quotas.check_servers(
-                caller.project_id, request.max_count, flavor.vcpus, flavor.ram, request.min_count
+                caller.project_id, request.max_count, flavor.vcpus, flavor.ram, request.min_count, limits
             )
             group_id = self._group(caller, request)
             nics = self._nics(caller, request, count)
             groups = self._security_groups(caller, request)
-            first = db.execute(sa.select(sa.func.coalesce(sa.func.max(servers.c.number), 0))).scalar_one()
+            ((newest,),) = _NEWEST.rows(db)
             made = [
-                self._server(caller, request, flavor, image, key, nics, groups, group_id, number=first + 1 + place)
+                self._server(caller, request, flavor, image, key, nics, groups, group_id, number=newest + 1 + place)
                 for place in range(count)
             ]
-            db.execute(servers.insert(), [_values(server) for server in made])
-            rows = [self._devices(caller, server, planned, flavor) for server in made]
-            db.execute(block_devices.insert(), [_values(device) for devices in rows for device in devices])
+            devices = [device for server in made for device in self._devices(caller, server, planned, flavor)]
+            insert_servers(db, made, devices)
             for server in made:
                 self._begin(caller, request, server, spans, started)
         return made
@@ -154,9 +156,10 @@ class Launching:
                 raise e.BAD_USER_DATA() from None
         if request.availability_zone and request.availability_zone not in self.hosts.zones().values():
             raise e.BAD_ZONE(zone=request.availability_zone)
-        known = [hypervisor for hypervisor in self.hosts.hypervisors() if request.host in ("", hypervisor.host)]
-        if (request.host or request.node) and not any(request.node in ("", one.hostname) for one in known):
-            raise e.BAD_HOST(host=request.host or request.node)
+        if request.host or request.node:
+            known = self.hosts.hypervisors(host=request.host)
+            if not any(request.node in ("", one.hostname) for one in known):
+                raise e.BAD_HOST(host=request.host or request.node)
 
     def _check_items(self, request: NewServer, limits: dict[str, int]) -> None:
         limit = limits["metadata_items"]
@@ -291,10 +294,6 @@ def _network_refusal(refused: Refused) -> Refused:
     if refused.error.name == "OverQuota":
         return e.PORT_QUOTA(reason=refused.message)
     return (e.NETWORK_CONFLICT if refused.status == 409 else e.BAD_NETWORK)(reason=refused.message)
-
-
-def _values(thing: msgspec.Struct) -> dict[str, Any]:
-    return {name: getattr(thing, name) for name in thing.__struct_fields__}
 
 
 def _check_size(image: Image, flavor: Flavor, *, local_root: bool) -> None:

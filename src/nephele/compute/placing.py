@@ -14,6 +14,7 @@ from nephele.compute.scheduler.model import Aggregate, HostState
 from nephele.compute.tables import servers
 from nephele.kernel.clock import seconds
 from nephele.kernel.errors import Error
+from nephele.kernel.statements import Statement
 from nephele.kernel.store import Store
 
 LOOK_EVERY = seconds(1)
@@ -22,6 +23,15 @@ GROUP_RULE = Error(
     "scheduler.group_rule", 409, "Host {host} already has {count} servers of anti-affinity group {group_id}."
 )
 GROUP_APART = Error("scheduler.group_apart", 409, "The servers of affinity group {group_id} are on {host}.")
+
+
+_c = servers.c
+_PLACE = Statement(servers.update().where(_c.id == sa.bindparam("server")), sets=("host", "node", "availability_zone"))
+_BUSY = Statement(
+    sa.select(_c.host, sa.func.count())
+    .where(_c.deleted_at.is_(None), sa.or_(_c.vm_state == Vm.BUILDING, _c.task_state != Task.NONE))
+    .group_by(_c.host)
+)
 
 
 class Placing:
@@ -56,12 +66,11 @@ class Placing:
     def place(self, request: SelectHost, host: HostState) -> None:
         """Write the server's host, unless its group's rule forbids that now.  Raises GROUP_RULE, GROUP_APART."""
         group = request.group
-        c = servers.c
         with self.store.write() as db:
             if group is not None and group.policy in ("affinity", "anti-affinity"):
                 self._check_group(db, request.server_id, group, host.host)
             values = {"host": host.host, "node": host.hypervisor_hostname, "availability_zone": host.zone}
-            db.execute(servers.update().where(c.id == request.server_id).values(**values))
+            _PLACE.run(db, server=request.server_id, **values)
         self.store.after_commit(lambda: self.note(host.host, request.server_id, there=True))
 
     def note(self, host: str, server_id: str, *, there: bool) -> None:
@@ -121,11 +130,8 @@ class Placing:
 
     def _refresh(self) -> None:
         """What changes all the time: who is up, how busy hosts are, where launches failed."""
-        c = servers.c
-        busy_now = sa.and_(c.deleted_at.is_(None), sa.or_(c.vm_state == Vm.BUILDING, c.task_state != Task.NONE))
         with self.store.read() as db:
-            rows = db.execute(sa.select(c.host, sa.func.count()).where(busy_now).group_by(c.host))
-            busy = Counter({host: count for host, count in rows if host in self._index})
+            busy = Counter({host: count for host, count in _BUSY.rows(db) if host in self._index})
         changed: dict[int, HostState] = {}
         for host in busy.keys() | self._busy.keys() | self._failed.keys():
             place = self._index.get(host)

@@ -9,10 +9,24 @@ from msgspec import Struct
 from nephele.compute.errors import QUOTA_EXCEEDED
 from nephele.compute.tables import compute_quotas, key_pairs, server_groups, servers
 from nephele.config import Quotas
+from nephele.kernel.statements import Statement
 from nephele.kernel.store import Store
 
 UNLIMITED = -1
 DEFAULT_CLASS = "class:default"
+
+
+_q, _s = compute_quotas.c, servers.c
+_LIMITS = Statement(
+    sa.select(_q.scope, _q.resource, _q.hard_limit).where(
+        sa.or_(_q.scope == sa.bindparam("project"), _q.scope == DEFAULT_CLASS)
+    )
+)
+_USED = Statement(
+    sa.select(
+        sa.func.count(), sa.func.coalesce(sa.func.sum(_s.vcpus), 0), sa.func.coalesce(sa.func.sum(_s.ram), 0)
+    ).where(_s.project_id == sa.bindparam("project"), _s.deleted_at.is_(None))
+)
 
 
 class Resource(StrEnum):
@@ -49,13 +63,11 @@ class ComputeQuotas:
 
     def limits(self, project_id: str) -> dict[str, int]:
         """Each resource's limit for a project."""
-        c = compute_quotas.c
-        wanted = sa.select(c.scope, c.resource, c.hard_limit).where(c.scope.in_((project_id, DEFAULT_CLASS)))
         with self.store.read() as db:
-            rows = db.execute(wanted).all()
+            rows = _LIMITS.rows(db, project=project_id)
         found = dict(self.defaults)
-        for scope in (DEFAULT_CLASS, project_id):
-            found |= {row.resource: row.hard_limit for row in rows if row.scope == scope}
+        for wanted in (DEFAULT_CLASS, project_id):
+            found |= {resource: limit for scope, resource, limit in rows if scope == wanted}
         return found
 
     def set_limits(self, scope: str, limits: dict[str, int]) -> None:
@@ -74,12 +86,8 @@ class ComputeQuotas:
 
     def used(self, project_id: str) -> Used:
         """What the project's servers use now; deleted ones do not count, those in ERROR do."""
-        c = servers.c
-        total = sa.select(
-            sa.func.count(), sa.func.coalesce(sa.func.sum(c.vcpus), 0), sa.func.coalesce(sa.func.sum(c.ram), 0)
-        ).where(c.project_id == project_id, c.deleted_at.is_(None))
         with self.store.read() as db:
-            return Used(*db.execute(total).one())
+            return Used(*_USED.rows(db, project=project_id)[0])
 
     def counted(self, project_id: str, user_id: str) -> dict[str, int]:
         """What is used of every resource that can be counted for a project (key pairs: for a user)."""
@@ -93,12 +101,21 @@ class ComputeQuotas:
                 "key_pairs": db.execute(keys).scalar_one(),
             }
 
-    def check_servers(self, project_id: str, count: int, vcpus: int, ram: int, least: int | None = None) -> int:
+    def check_servers(
+        self,
+        project_id: str,
+        count: int,
+        vcpus: int,
+        ram: int,
+        least: int | None = None,
+        limits: dict[str, int] | None = None,
+    ) -> int:
         """Inside a `write()`: how many of `count` servers fit; exact, for nobody else writes meanwhile.
 
+        `limits` are those of the project, where they were read in this transaction already.
         Raises QUOTA_EXCEEDED with the numbers where fewer than `least` (all, by default) fit.
         """
-        limits = self.limits(project_id)
+        limits = self.limits(project_id) if limits is None else limits
         asked = {"instances": 1, "cores": vcpus, "ram": ram}
         if all(limits[name] == UNLIMITED for name in asked):
             return count

@@ -9,6 +9,24 @@ from nephele.compute.model import Fault, Task, Vm
 from nephele.compute.tables import servers
 from nephele.compute.virt.driver import PowerState
 from nephele.kernel.clock import Clock
+from nephele.kernel.statements import Statement
+
+_c = servers.c
+_SHOWN = (_c.vm_state, _c.task_state, _c.power_state)
+_THIS = servers.update().where(_c.id == sa.bindparam("server")).returning(*_SHOWN)
+_UNLESS_DELETING = _THIS.where(_c.task_state != Task.DELETING)
+_SHOW = ("task_state", "updated_at")
+_ARRIVE = ("vm_state", "power_state", "task_state", "fault", "progress", "updated_at")
+_STATEMENTS: dict[tuple[tuple[str, ...], bool], Statement] = {
+    (fields, deleting): Statement(statement, sets=fields)
+    for fields in (_SHOW, _ARRIVE)
+    for deleting, statement in ((False, _UNLESS_DELETING), (True, _THIS))
+}
+"""What every operation writes at each of its steps and at its end."""
+_MINE = sa.and_(_c.id == sa.bindparam("server"), _c.host == sa.bindparam("on_host"), _c.deleted_at.is_(None))
+_NOTICE = Statement(
+    servers.update().where(_MINE, _c.power_state != sa.bindparam("seen")), sets=("power_state", "updated_at")
+)
 
 
 class Shown(Struct, frozen=True):
@@ -35,14 +53,14 @@ class States:
 
     def show(self, db: sa.Connection, server_id: str, task: str, *, deleting: bool = False) -> Shown | None:
         """Say what is being done; None where it was not written."""
-        return self._write(db, server_id, deleting, task_state=task)
+        return self._write(db, server_id, deleting, _SHOW, task_state=task)
 
     def arrive(
         self, db: sa.Connection, server_id: str, vm_state: Vm, power_state: PowerState, *, deleting: bool = False
     ) -> Shown | None:
         """A command has done its work."""
         values = {"vm_state": vm_state, "power_state": power_state, "task_state": Task.NONE}
-        return self._write(db, server_id, deleting, fault=None, progress=0, **values)
+        return self._write(db, server_id, deleting, _ARRIVE, fault=None, progress=0, **values)
 
     def fail(
         self, db: sa.Connection, server_id: str, vm_state: Vm | None, fault: Fault | None, *, deleting: bool = False
@@ -53,33 +71,34 @@ class States:
             values["vm_state"] = vm_state
         if fault is not None:
             values["fault"] = fault
-        return self._write(db, server_id, deleting, **values)
+        return self._write(db, server_id, deleting, tuple(values), **values)
 
     def notice_power(self, db: sa.Connection, server_id: str, host: str, power: PowerState) -> None:
         """The hypervisor saw a guest change while nobody commanded it: the server follows."""
-        c = servers.c
-        mine = sa.and_(c.id == server_id, c.host == host, c.deleted_at.is_(None))
-        change = servers.update().where(mine, c.power_state != power).values(power_state=power)
-        db.execute(change.values(updated_at=self.clock.now()))
-        idle = sa.and_(mine, c.task_state == Task.NONE)
-        for seen, was, becomes in _FOLLOWS:
+        now = self.clock.now()
+        _NOTICE.run(db, server=server_id, on_host=host, seen=power, power_state=power, updated_at=now)
+        for seen, follow in _FOLLOWS:
             if power in seen:
-                db.execute(servers.update().where(idle, c.vm_state.in_(was)).values(vm_state=becomes))
+                follow.run(db, server=server_id, on_host=host)
 
-    def _write(self, db: sa.Connection, server_id: str, deleting: bool, **values: Any) -> Shown | None:
-        mine = servers.c.id == server_id
-        if not deleting:
-            mine &= servers.c.task_state != Task.DELETING
-        change = servers.update().where(mine).values(updated_at=self.clock.now(), **values)
-        row = db.execute(
-            change.returning(servers.c.vm_state, servers.c.task_state, servers.c.power_state)
-        ).one_or_none()
+    def _write(
+        self, db: sa.Connection, server_id: str, deleting: bool, fields: tuple[str, ...], **values: Any
+    ) -> Shown | None:
+        known = _STATEMENTS.get((fields, deleting))
+        if known is None:
+            known = Statement(_THIS if deleting else _UNLESS_DELETING, sets=(*fields, "updated_at"))
+        row = known.row(db, server=server_id, updated_at=self.clock.now(), **values)
         return None if row is None else Shown(*row)
 
 
+def _follow(was: tuple[Vm, ...], becomes: Vm) -> Statement:
+    idle = sa.and_(_MINE, _c.task_state == Task.NONE, _c.vm_state.in_(was))
+    return Statement(servers.update().where(idle).values(vm_state=becomes))
+
+
 _FOLLOWS = (
-    ((PowerState.SHUTDOWN, PowerState.CRASHED), (Vm.ACTIVE, Vm.PAUSED), Vm.STOPPED),
-    ((PowerState.PAUSED,), (Vm.ACTIVE,), Vm.PAUSED),
-    ((PowerState.RUNNING,), (Vm.PAUSED,), Vm.ACTIVE),
+    ((PowerState.SHUTDOWN, PowerState.CRASHED), _follow((Vm.ACTIVE, Vm.PAUSED), Vm.STOPPED)),
+    ((PowerState.PAUSED,), _follow((Vm.ACTIVE,), Vm.PAUSED)),
+    ((PowerState.RUNNING,), _follow((Vm.PAUSED,), Vm.ACTIVE)),
 )
-"""(power states seen, VM states that follow, what they become)."""
+"""(power states seen, how the VM state follows)."""

@@ -465,8 +465,14 @@ class _Drive:
         work, now = self.work, self.engine.clock.now()
         row = _UPDATE.row(
             db,
-            **{"this": work.id, "mine": self.epoch, "state": state, "step": place, "data": work.data},
-            **{"updated_at": now, "finished_at": finished_at, "failure": failure},
+            this=work.id,
+            mine=self.epoch,
+            state=state,
+            step=place,
+            data=work.data,
+            updated_at=now,
+            finished_at=finished_at,
+            failure=failure,
         )
         if row is None:
             raise LostLeaseError

@@ -137,6 +137,8 @@ class Work(Generic[Data]):
         self.trace = Recorder()
         self.state: dict[str, str] = {}
         """What spans stored from now on show as the subject's state."""
+        self.kept: dict[str, str] = {}
+        """What steps keep for those after them in memory only, such as a token: it is never stored."""
 
 
 Do = Callable[[Any, Work[Any]], None]

@@ -85,7 +85,7 @@ class _Compiled:
         self.fixed = {name: value for name, value in expanded.parameters.items() if name not in open_names}
         for column in (*made.insert_prefetch, *made.update_prefetch):
             self.fixed[column.name] = _default_of(column)
-        convert = {**made._bind_processors, **expanded.processors}
+        convert: dict[str, Any] = {**made._bind_processors, **expanded.processors}
         self.parameters: Converters = [convert.get(name) for name in self.names]
         columns: Converters = [
             entry.type._cached_result_processor(dialect, None) for entry in made._result_columns or ()

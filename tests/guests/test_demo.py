@@ -67,3 +67,19 @@ def test_a_kept_cloud_is_used_by_the_next_demo_and_ended_by_clean(folder: Path) 
     assert (folder / ".demo" / "cloud.json").read_bytes() == first
     demo(folder, "--clean", XDG_CACHE_HOME=str(folder / "no-cache"))
     assert_nothing_is_left(folder)
+
+
+def test_what_a_killed_demo_left_is_gone_after_the_next(folder: Path) -> None:
+    words = [sys.executable, "-m", "nephele.demo"]
+    killed = subprocess.Popen(
+        words, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, stdout=subprocess.PIPE, text=True
+    )
+    assert killed.stdout is not None
+    for line in killed.stdout:
+        if line.startswith("server "):
+            break
+    killed.kill()
+    killed.wait()
+    assert records.read(HOST) is not None
+    demo(folder)
+    assert_nothing_is_left(folder)

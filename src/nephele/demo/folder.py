@@ -39,6 +39,11 @@ class Folder(Struct, frozen=True):
         return self.path / "cloud.json"
 
     @property
+    def kept(self) -> Path:
+        """Is there when a demo left the cloud running on purpose."""
+        return self.path / "kept"
+
+    @property
     def key(self) -> Path:
         """The private ssh key; the public one is beside it."""
         return self.path / "key"

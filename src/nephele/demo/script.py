@@ -21,7 +21,10 @@ from nephele.lab.errors import HOST_NOT_FOUND
 def run(folder: Folder, *, keep: bool) -> None:
     """Show a launch.  With `keep`, or in a cloud that an earlier demo kept, the cloud and its server stay."""
     print("Nephele: a real VM through the OpenStack API\n")
-    keep = keep or cloud.running(folder) is not None
+    if folder.kept.exists():
+        keep = True
+    else:
+        _tear_down(folder)  # what a killed demo left
     try:
         host = _set_up(folder)
         guest = _use(folder, host)
@@ -33,6 +36,7 @@ def run(folder: Folder, *, keep: bool) -> None:
             _tear_down(folder)
         raise
     if keep:
+        folder.kept.touch()
         _say_what_next(folder, guest)
     else:
         _tear_down(folder)

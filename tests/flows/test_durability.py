@@ -26,11 +26,11 @@ def steps(*operations: Any) -> Iterator[Any]:
                 yield pytest.param(f"{operation.kind}:{step.name}", when, id=f"{operation.kind}-{when}-{step.name}")
 
 
-def create(demo: Any) -> str:
+def create(demo: Any, flavor: str = "m1.nano") -> str:
     body = {
         "name": "victim",
         "imageRef": demo.image.find_image("nephele-guest").id,
-        "flavorRef": demo.compute.find_flavor("m1.nano").id,
+        "flavorRef": demo.compute.find_flavor(flavor).id,
         "networks": [{"uuid": demo.network.find_network("private").id}],
     }
     return str(demo.compute.post("/servers", json={"server": body}, microversion="2.79").json()["server"]["id"])

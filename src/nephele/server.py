@@ -46,8 +46,8 @@ def serve(settings: Settings, *, log_level: str, started: float, say: Callable[[
     Raises:
         STATE_IN_USE, PORT_TAKEN.
     """
-    os.umask(0o077)
-    settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.umask(0o066)  # files are ours alone; folders may be passed, where QEMU runs as a user of its own
+    settings.state_dir.mkdir(mode=0o711 if settings.driver == "libvirt" else 0o700, parents=True, exist_ok=True)
     with _locked(settings.state_dir):
         listener = _listen(settings)
         logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")

@@ -116,15 +116,20 @@ class Conductor:
         )
 
     def _host_reported(self, report: m.HostReport) -> m.HostOrders:
-        """A host is there: what it has counts from now on, and its servers follow what its guests do."""
+        """A host is there: what it has counts from now on, and its servers follow what its guests do.
+
+        Guests of servers that were deleted or moved meanwhile are to be removed; those of which we know nothing
+        are another cloud's, for all we know, and stay.
+        """
         self.hosts.register(report)
         found = {guest.server_id: guest.power_state for guest in report.guests}
-        mine = sa.select(servers.c.id).where(servers.c.host == report.host, servers.c.deleted_at.is_(None))
+        c = servers.c
+        elsewhere = sa.or_(c.deleted_at.is_not(None), c.host.not_in((report.host, "")))
         with self.store.write() as db:
-            known = set(db.execute(mine).scalars())
+            gone = db.execute(sa.select(c.id).where(c.id.in_(found), elsewhere)).scalars().all()
             for server_id, power in found.items():
                 self.states.notice_power(db, server_id, report.host, power)
-        return m.HostOrders(remove=tuple(found.keys() - known))
+        return m.HostOrders(remove=tuple(gone))
 
     def _power_reported(self, report: m.PowerReport) -> None:
         with self.store.write() as db:

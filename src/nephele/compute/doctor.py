@@ -140,6 +140,7 @@ def _volumes(compute: "Compute") -> Iterator[Finding]:
 
 def _guests(compute: "Compute") -> Iterator[Finding]:
     alive = _alive(compute)
+    known = _dead(compute) | alive.keys()
     with compute.store.read() as db:
         busy = set(db.execute(sa.select(operations.c.subject).where(operations.c.state.in_(OPEN))).scalars())
     for host in compute.hosts.compute_hosts():
@@ -148,13 +149,14 @@ def _guests(compute: "Compute") -> Iterator[Finding]:
         except Refused as refused:
             yield Finding(kind=Kind.HOST_SILENT, subject=host, detail=refused.message, host=host, reaps=False)
             continue
-        yield from _guests_on(host, found, alive, busy)
+        yield from _guests_on(host, found, known, alive, busy)
 
 
-def _guests_on(host: str, found: set[str], alive: dict[str, Any], busy: set[str]) -> Iterator[Finding]:
+def _guests_on(host: str, found: set[str], known: set[str], alive: dict[str, Any], busy: set[str]) -> Iterator[Finding]:
+    """Guests of which we know nothing are another cloud's, for all we know."""
     mine = {server_id for server_id, row in alive.items() if row.host == host}
-    for server_id in sorted(found - mine - busy):
-        yield Finding(kind=Kind.GUEST, subject=server_id, detail="no server is placed here with that id", host=host)
+    for server_id in sorted(found & known - mine - busy):
+        yield Finding(kind=Kind.GUEST, subject=server_id, detail="its server is gone, or on another host", host=host)
     for server_id in sorted(mine - found - busy):
         if alive[server_id].vm_state == Vm.ACTIVE and alive[server_id].power_state == PowerState.RUNNING:
             detail = "it should run here, and there is no guest"

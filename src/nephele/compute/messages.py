@@ -168,7 +168,7 @@ class HostReport(Struct, frozen=True, kw_only=True):
 
 
 class HostOrders(Struct, frozen=True):
-    """What a host that reported is to do: remove guests of servers that are not (or no longer) placed on it."""
+    """What a host that reported is to do: remove guests of servers that are gone, or on another host."""
 
     remove: tuple[str, ...] = ()
 

@@ -66,6 +66,7 @@ class BaseImages:
         if image.os_hash_value and digest.hexdigest() != image.os_hash_value:
             part.unlink()
             raise IMAGE_CORRUPT(image_id=image.id, host=self.host)
+        part.chmod(0o644)  # QEMU reads it, as a user of its own
         part.rename(path)
         span.detail |= {"cache": "miss", "way": way, "bytes": size, "verified": image.os_hash_algo or "size"}
 

@@ -140,6 +140,7 @@ class FileBackend:
                 _link(image.path, unfinished)
             else:
                 raise FORMAT_UNSUPPORTED(format=image.format, reason="it is not a disk image")
+            unfinished.chmod(0o644)  # QEMU reads it, as a user of its own
             unfinished.rename(target)
 
     def _unfinished(self, disk: str) -> Path:

@@ -184,6 +184,7 @@ class Cloud:
 
     def stop(self) -> None:
         """Stop at the next step of whatever runs; the next start resumes it."""
+        self.compute.stop()
         self.engine.stop()
         self.hypervisors.stop()
         self.images.close()

@@ -72,6 +72,25 @@ def test_the_events_are_openstacks(demo: Any, server: Any) -> None:
     assert {event["result"] for event in events} == {"Success"}
 
 
+def test_servers_of_one_request_are_counted(demo: Any, admin: Any) -> None:
+    """They share the reservation; names and host names get numbers, as upstream gives them."""
+    made = launch(demo, "many", max_count=3, min_count=3)
+    reservation = admin.compute.get_server(made.id).reservation_id
+    found = list(admin.compute.servers(all_projects=True, reservation_id=reservation))
+    for server in found:
+        demo.compute.wait_for_server(server, wait=20, interval=0.05)
+    numbered = sorted((server.launch_index, server.name, server.hostname) for server in found)
+    assert numbered == [(place, f"many-{place + 1}", f"many-{place + 1}") for place in range(3)]
+    for server in found:
+        demo.compute.delete_server(server)
+        demo.compute.wait_for_delete(server, interval=0.05, wait=10)
+
+
+def test_one_host_name_is_not_for_many(demo: Any) -> None:
+    with pytest.raises(exceptions.BadRequestException, match="single hostname to multiple instances"):
+        launch(demo, "many", max_count=2, hostname="one")
+
+
 def test_stop_start_reboot(demo: Any, server: Any) -> None:
     demo.compute.stop_server(server)
     server = demo.compute.wait_for_server(demo.compute.get_server(server), status="SHUTOFF", interval=0.05)

@@ -2,8 +2,10 @@
 
 import argparse
 import json
+import re
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from nephele.cli.client import Client, cloud_arguments
 
@@ -26,7 +28,7 @@ def server_id(client: Client, name: str) -> str:
     """The id of a server by its name or id; an id may be that of a deleted server."""
     if len(name) == 36 and name.count("-") == 4:
         return name
-    return client.find(f"/compute/v2.1/servers?name=^{name}", "servers", name)
+    return client.find(f"/compute/v2.1/servers?name={quote('^' + re.escape(name))}", "servers", name)
 
 
 def draw(trace: dict[str, Any]) -> str:

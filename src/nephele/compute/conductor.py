@@ -93,7 +93,7 @@ class Conductor:
         with trace.span("nova-conductor", "reads the instance from the database", 10) as span:
             caller = self.tokens.verify(ask.token, delegated=True)
             server = self.server(ask.server_id)
-            if server.host != ask.host or caller.server_id not in ("", server.id):
+            if server.host != ask.host or caller.server_id != server.id:
                 raise NOT_YOUR_SERVER(host=ask.host, server_id=ask.server_id)
             devices = tuple(self.devices(server.id))
             span.detail |= {"server": server.id, "flavor": server.flavor.name, "disks": len(devices)}

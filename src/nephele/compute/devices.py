@@ -2,6 +2,8 @@
 
 import string
 
+import msgspec
+
 from nephele.compute.errors import BAD_BLOCK_DEVICE, IMAGE_MISSING
 from nephele.compute.model import BlockDevice, FlavorInfo, ImageInfo
 from nephele.compute.requests import NewDevice, NewServer
@@ -102,8 +104,6 @@ def _check_local(asked: list[NewDevice], flavor: FlavorInfo) -> None:
 
 
 def _with_bus(device: NewDevice, image: ImageInfo) -> NewDevice:
-    import msgspec
-
     kind = "hw_cdrom_bus" if device.device_type == "cdrom" else "hw_disk_bus"
     bus = device.disk_bus or image.properties.get(kind) or ("ide" if device.device_type == "cdrom" else "virtio")
     return msgspec.structs.replace(device, disk_bus=bus)
@@ -118,6 +118,11 @@ def name_devices(devices: list[NewDevice]) -> list[str]:
         names.append(f"/dev/{prefix}{letters(used.get(prefix, 0))}")
         used[prefix] = used.get(prefix, 0) + 1
     return names
+
+
+def root_name(devices: list[NewDevice]) -> str:
+    """The name of the disk that is booted from."""
+    return next(name for device, name in zip(devices, name_devices(devices), strict=True) if device.boot_index == 0)
 
 
 def letters(number: int) -> str:

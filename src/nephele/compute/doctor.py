@@ -5,7 +5,7 @@ Every finding says what it is, of whom, and whether `reap` can remove it.  A hea
 
 from collections.abc import Callable, Iterator
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 from msgspec import Struct
@@ -138,29 +138,54 @@ def _volumes(compute: "Compute") -> Iterator[Finding]:
         yield Finding(kind=kind, subject=leftover.subject, detail=leftover.detail, reaps=leftover.removable)
 
 
-def _guests(compute: "Compute") -> Iterator[Finding]:
-    alive = _alive(compute)
-    known = _dead(compute) | alive.keys()
+class _Servers(NamedTuple):
+    """The servers as they are at one moment.
+
+    `alive` are those that are not deleted, `known` the ids of all that ever were, `busy` of those that are worked on.
+    """
+
+    alive: dict[str, Any]
+    known: set[str]
+    busy: set[str]
+
+    def on(self, host: str) -> set[str]:
+        return {server_id for server_id, row in self.alive.items() if row.host == host}
+
+    def running_on(self, host: str) -> set[str]:
+        return {
+            server_id
+            for server_id in self.on(host) - self.busy
+            if self.alive[server_id].vm_state == Vm.ACTIVE and self.alive[server_id].power_state == PowerState.RUNNING
+        }
+
+
+def _servers(compute: "Compute") -> _Servers:
     with compute.store.read() as db:
         busy = set(db.execute(sa.select(operations.c.subject).where(operations.c.state.in_(OPEN))).scalars())
+    alive = _alive(compute)
+    return _Servers(alive, _dead(compute) | alive.keys(), busy)
+
+
+def _guests(compute: "Compute") -> Iterator[Finding]:
+    """Servers are looked at before and after the hosts are asked: what begins or ends meanwhile is not wrong."""
     for host in compute.hosts.compute_hosts():
+        before = _servers(compute)
         try:
             found = {guest.server_id for guest in compute.bus.call(m.LIST_GUESTS, m.ListGuests(), at=host).guests}
         except Refused as refused:
             yield Finding(kind=Kind.HOST_SILENT, subject=host, detail=refused.message, host=host, reaps=False)
             continue
-        yield from _guests_on(host, found, known, alive, busy)
+        yield from _guests_on(host, found, before, _servers(compute))
 
 
-def _guests_on(host: str, found: set[str], known: set[str], alive: dict[str, Any], busy: set[str]) -> Iterator[Finding]:
+def _guests_on(host: str, found: set[str], before: _Servers, after: _Servers) -> Iterator[Finding]:
     """Guests of which we know nothing are another cloud's, for all we know."""
-    mine = {server_id for server_id, row in alive.items() if row.host == host}
-    for server_id in sorted(found & known - mine - busy):
+    busy = before.busy | after.busy
+    for server_id in sorted((found & before.known) - before.on(host) - after.on(host) - busy):
         yield Finding(kind=Kind.GUEST, subject=server_id, detail="its server is gone, or on another host", host=host)
-    for server_id in sorted(mine - found - busy):
-        if alive[server_id].vm_state == Vm.ACTIVE and alive[server_id].power_state == PowerState.RUNNING:
-            detail = "it should run here, and there is no guest"
-            yield Finding(kind=Kind.GUEST_GONE, subject=server_id, detail=detail, host=host, reaps=False)
+    for server_id in sorted((before.running_on(host) & after.running_on(host)) - found - busy):
+        detail = "it should run here, and there is no guest"
+        yield Finding(kind=Kind.GUEST_GONE, subject=server_id, detail=detail, host=host, reaps=False)
 
 
 _CHECKS: tuple[Callable[["Compute"], Iterator[Finding]], ...] = (

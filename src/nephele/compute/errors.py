@@ -37,6 +37,9 @@ PORT_WITH_MANY = Error(
     "Unable to launch multiple instances with a single configured port ID. Please launch your instance"
     " one by one with different ports.",
 )
+HOSTNAME_WITH_MANY = Error(
+    "server.hostname_with_many", 400, "Unable to allocate a single hostname to multiple instances"
+)
 QUOTA_EXCEEDED = Error(
     "quota.exceeded",
     403,

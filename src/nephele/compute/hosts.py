@@ -1,5 +1,6 @@
 """Hosts: the services that run on them, their hypervisors, aggregates of them, and zones."""
 
+from collections.abc import Collection
 from typing import Any
 
 import os_resource_classes as rc
@@ -41,7 +42,7 @@ class Hosts:
     ) -> None:
         self.store, self.clock, self.ids, self.placement = store, clock, ids, placement
         self.settings, self.default_zone = settings, zone
-        self._beats: dict[str, int] = {}
+        self._beats: dict[tuple[str, str], Instant] = {}
         self.revision = 0
         """Grows whenever a service, hypervisor, aggregate or group changes."""
 
@@ -66,18 +67,23 @@ class Hosts:
                 times = {"seen_at": now, "created_at": now, "updated_at": None}
                 row = {"id": self.ids.uuid(), "host": host, "binary": binary, "zone": zone, **fresh, **times}
                 db.execute(services.insert(), row)
-        self._beats[host] = now
+        self._beats[host, binary] = now
 
     def beat(self, heartbeat: m.Heartbeat) -> None:
-        """These hosts' parts are alive."""
+        """These hosts' agents are alive."""
+        self.note_alive(heartbeat.hosts, (COMPUTE,))
+
+    def note_alive(self, hosts: Collection[str], binaries: Collection[str]) -> None:
+        """These services were heard of now."""
         now = self.clock.now()
-        self._beats |= dict.fromkeys(heartbeat.hosts, now)
+        self._beats |= {(host, binary): now for host in hosts for binary in binaries}
+        mine = sa.and_(services.c.host.in_(hosts), services.c.binary.in_(binaries))
         with self.store.write() as db:
-            db.execute(services.update().where(services.c.host.in_(heartbeat.hosts)).values(seen_at=now))
+            db.execute(services.update().where(mine).values(seen_at=now))
 
     def last_seen(self, service: Service) -> Instant:
         """When a service was heard of last."""
-        return max(service.seen_at, self._beats.get(service.host, 0))
+        return max(service.seen_at, self._beats.get((service.host, service.binary), 0))
 
     def is_up(self, service: Service) -> bool:
         """Whether a service was heard of lately and nobody forced it down."""

@@ -80,7 +80,7 @@ class KeyPairs:
                 raise KEY_EXISTS(name=name)
             limit = self.quotas.limits(project_id)["key_pairs"]
             count = db.execute(sa.select(sa.func.count()).where(c.user_id == user_id)).scalar_one()
-            if limit not in (UNLIMITED,) and count >= limit:
+            if limit != UNLIMITED and count >= limit:
                 raise TOO_MANY_ITEMS(what="key pairs", limit=limit)
             values: dict[str, Any] = {
                 "user_id": user_id,

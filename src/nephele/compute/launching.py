@@ -107,6 +107,7 @@ class Launching:
                 self._server(caller, request, flavor, image, key, nics, groups, group_id, number=newest + 1 + place)
                 for place in range(count)
             ]
+            made = _told_apart(made, disks.root_name(planned))
             devices = [device for server in made for device in self._devices(caller, server, planned, flavor)]
             insert_servers(db, made, devices)
             for server in made:
@@ -149,6 +150,8 @@ class Launching:
         """What can be refused by looking at the request and the cloud's hosts."""
         if request.min_count > request.max_count:
             raise e.BAD_COUNT()
+        if request.hostname and request.max_count > 1:
+            raise e.HOSTNAME_WITH_MANY()
         if request.user_data is not None:
             try:
                 base64.b64decode(request.user_data, validate=True)
@@ -207,14 +210,14 @@ class Launching:
         *,
         number: int,
     ) -> Server:
-        now = self.clock.now()
+        now, server_id = self.clock.now(), self.ids.uuid()
         return Server(
-            id=self.ids.uuid(),
+            id=server_id,
             number=number,
             project_id=caller.project_id,
             user_id=caller.user_id,
             name=request.name,
-            hostname=request.hostname or sanitize_hostname(request.name),
+            hostname=request.hostname or sanitize_hostname(request.name) or f"server-{server_id}",
             description=request.description,
             vm_state=Vm.BUILDING,
             task_state=Task.SCHEDULING,
@@ -318,8 +321,24 @@ def _remembered(image: Image, image_id: str) -> ImageInfo:
     )
 
 
+def _told_apart(made: list[Server], root_device_name: str) -> list[Server]:
+    """The servers of one request share its reservation; several are counted, in their names too."""
+    many = len(made) > 1
+    return [
+        msgspec.structs.replace(
+            server,
+            name=f"{server.name}-{place + 1}" if many else server.name,
+            hostname=f"{server.hostname[:58]}-{place + 1}" if many else server.hostname,
+            reservation_id=made[0].reservation_id,
+            launch_index=place,
+            root_device_name=root_device_name,
+        )
+        for place, server in enumerate(made)
+    ]
+
+
 def sanitize_hostname(name: str) -> str:
-    """The host name that a server's name gives: letters, digits and dashes, at most 63."""
+    """The host name that a server's name gives: letters, digits and dashes, at most 63; empty where it gives none."""
     words = re.sub(r"[ _.]+", "-", name.strip())
     words = re.sub(r"[^A-Za-z0-9-]+", "", words.encode("ascii", "ignore").decode()).strip("-").lower()
-    return words[:63].rstrip("-") or "server"
+    return words[:63].rstrip("-")

@@ -37,12 +37,12 @@ STATUS = {
 """What the API calls each VM state."""
 
 TASK_STATUS = {Task.REBOOTING: "REBOOT", Task.REBOOTING_HARD: "HARD_REBOOT"}
-"""Task states that show in the status while they last."""
+"""Task states that show in the status of an active server while they last."""
 
 
 def status(vm_state: Vm, task_state: Task) -> str:
     """The `status` that the API shows."""
-    return TASK_STATUS.get(task_state) or STATUS[vm_state]
+    return (TASK_STATUS.get(task_state) if vm_state == Vm.ACTIVE else None) or STATUS[vm_state]
 
 
 def states_of(status: str) -> list[Vm]:

@@ -109,10 +109,6 @@ class Destroy(Command, frozen=True, kw_only=True):
     """Remove the guest and its local disks."""
 
 
-class Unplug(Command, frozen=True, kw_only=True):
-    """Release the server's ports."""
-
-
 class ReadConsole(Command, frozen=True, kw_only=True):
     """The last lines of the guest's console; 0: all that is kept."""
 
@@ -211,7 +207,6 @@ START = Method("compute_agent.start", Start, Done)
 REBOOT = Method("compute_agent.reboot", Reboot, Done)
 STOP = Method("compute_agent.stop", Stop, Done)
 DESTROY = Method("compute_agent.destroy", Destroy, Done)
-UNPLUG = Method("compute_agent.unplug", Unplug, Done)
 READ_CONSOLE = Method("compute_agent.read_console", ReadConsole, ConsoleOutput)
 LIST_GUESTS = Method("compute_agent.list_guests", ListGuests, Guests)
 REMOVE_GUEST = Method("compute_agent.remove_guest", RemoveGuest, type(None))

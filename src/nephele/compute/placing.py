@@ -56,10 +56,10 @@ class Placing:
     def hosts(self) -> Sequence[HostState]:
         """Every compute host."""
         with self._lock:
-            services = self._hosts.services(binary=COMPUTE) if self._revision != self._hosts.revision else None
-            if services is not None:
-                self._revision = self._hosts.revision
-                self._build(services)
+            revision = self._hosts.revision
+            if self._revision != revision:
+                self._build(self._hosts.services(binary=COMPUTE))
+                self._revision = revision
             self._refresh()
             return self._states
 

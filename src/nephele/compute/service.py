@@ -1,5 +1,8 @@
 """Nova, as its own API and the other parts of the cloud use it."""
 
+import logging
+import re
+import threading
 from collections.abc import Callable
 
 import sqlalchemy as sa
@@ -27,6 +30,7 @@ from nephele.image.service import Images
 from nephele.kernel.bus import Bus
 from nephele.kernel.clock import Clock
 from nephele.kernel.engine import Engine
+from nephele.kernel.errors import BAD_REQUEST
 from nephele.kernel.ids import Ids
 from nephele.kernel.store import Store
 from nephele.network.service import Networks
@@ -34,7 +38,12 @@ from nephele.placement.service import Placement
 from nephele.volume.model import Attachment
 from nephele.volume.service import Volumes
 
-UP, DOWN, MAINTENANCE, UNKNOWN = "UP", "DOWN", "MAINTENANCE", "UNKNOWN"
+log = logging.getLogger(__name__)
+UP, DOWN, MAINTENANCE = "UP", "DOWN", "MAINTENANCE"
+CONTROL = ("nova-conductor", "nova-scheduler")
+"""The services that this process is."""
+BEAT_EVERY = 10.0
+"""Seconds between two times that they are said to be alive."""
 
 
 class Compute:
@@ -88,6 +97,7 @@ class Compute:
         self.launching = Launching(
             store, clock, ids, engine, images, networks, volumes, self.flavors, self.key_pairs, self.quotas, self.hosts
         )
+        self._stopping = threading.Event()
         for operation in OPERATIONS:
             engine.register(operation, self.conductor)
 
@@ -97,11 +107,23 @@ class Compute:
 
     def start(self, host: str) -> None:
         """Serve the bus; conductor and scheduler of this process are on `host`."""
-        for binary in ("nova-conductor", "nova-scheduler"):
+        for binary in CONTROL:
             self.hosts.register_service(host, binary)
         self.scheduler.serve(self.bus)
         self.conductor.serve()
         self.guests.serve(self.bus)
+        threading.Thread(target=self._beat, args=(host,), name="control heartbeat", daemon=True).start()
+
+    def stop(self) -> None:
+        """Be no longer alive."""
+        self._stopping.set()
+
+    def _beat(self, host: str) -> None:
+        while not self._stopping.wait(BEAT_EVERY):
+            try:
+                self.hosts.note_alive((host,), CONTROL)
+            except Exception:
+                log.exception("the heartbeat failed; it goes on")
 
     def holds(self, attachment: Attachment) -> bool:
         """Whether a server has a volume by this attachment."""
@@ -134,5 +156,11 @@ class Compute:
         }
 
     def with_address(self, ip: str, ip6: str) -> sa.ColumnElement[bool]:
-        """The servers that have an address matching one of these regular expressions."""
-        return servers_table.c.id.in_(self.networks.servers_with_address(ip or ip6))
+        """The servers that have an address matching one of these regular expressions.  Raises BAD_REQUEST."""
+        patterns = [pattern for pattern in (ip, ip6) if pattern]
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error:
+                raise BAD_REQUEST(reason=f"Invalid filter: {pattern!r} is no regular expression.") from None
+        return sa.or_(*(servers_table.c.id.in_(self.networks.servers_with_address(each)) for each in patterns))

@@ -20,7 +20,7 @@ from nephele.kernel.clock import Clock
 from nephele.kernel.errors import Refused
 from nephele.kernel.locks import KeyedLocks
 from nephele.kernel.trace import Recorder
-from nephele.network.messages import ALLOCATE_PORTS, RELEASE_PORTS, AllocatePorts, ReleasePorts
+from nephele.network.messages import ALLOCATE_PORTS, AllocatePorts
 from nephele.volume.messages import COMPLETE_ATTACHMENT, CONNECT_VOLUME, CompleteAttachment, ConnectVolume
 
 Order = TypeVar("Order", bound=m.Command)
@@ -78,7 +78,6 @@ class ComputeAgent:
         self._serve(m.REBOOT, self.reboot, pool)
         self._serve(m.STOP, self.stop, pool)
         self._serve(m.DESTROY, self.destroy, pool)
-        self._serve(m.UNPLUG, self.unplug, pool)
         self._serve(m.READ_CONSOLE, self.read_console, pool)
         self.bus.serve(m.LIST_GUESTS, self.list_guests, at=self.host, pool=pool)
         self.bus.serve(m.REMOVE_GUEST, self.remove_guest, at=self.host, pool=pool)
@@ -198,12 +197,6 @@ class ComputeAgent:
     def destroy(self, order: m.Destroy) -> m.Done:
         """Remove the guest and all its local traces."""
         self.driver.destroy(order.server_id)
-        return m.Done()
-
-    def unplug(self, order: m.Unplug) -> m.Done:
-        """Have the server's ports released."""
-        ask = ReleasePorts(token=order.token, request_id=order.request_id, server_id=order.server_id)
-        self.bus.call(RELEASE_PORTS, ask)
         return m.Done()
 
     def read_console(self, order: m.ReadConsole) -> m.ConsoleOutput:

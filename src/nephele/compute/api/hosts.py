@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from nephele.compute.hosts import COMPUTE
+from nephele.compute.hosts import COMPUTE, HOST_NOT_FOUND
 from nephele.compute.model import Hypervisor, Service
 from nephele.kernel.clock import iso_micros
 from nephele.kernel.errors import BAD_REQUEST, Error
 from nephele.web.call import Call
+from nephele.web.microversions import Version
 from nephele.web.paging import MARKER_NOT_FOUND, next_href
 
 if TYPE_CHECKING:
@@ -80,32 +81,27 @@ def update_service(compute: "Compute", call: Call) -> dict[str, Any]:
 
 
 def update_service_by_name(compute: "Compute", call: Call) -> dict[str, Any]:
-    """The same before 2.53: the last word of the path says what."""
+    """The same before 2.53: the last word of the path says what, the body of whom."""
     change: OldServiceChange = call.body
     found = compute.hosts.services(host=change.host, binary=change.binary)
     if not found:
-        from nephele.compute.hosts import HOST_NOT_FOUND
-
         raise HOST_NOT_FOUND(host=change.host)
-    what = call.path["service_id"]
-    values: dict[str, Any]
-    if what == "enable":
-        values = {"disabled": False, "disabled_reason": None}
-    elif what == "disable":
-        values = {"disabled": True, "disabled_reason": None}
-    elif what == "disable-log-reason" and change.disabled_reason:
-        values = {"disabled": True, "disabled_reason": change.disabled_reason}
-    elif what == "force-down" and change.forced_down is not None and call.version >= (2, 11):
-        values = {"forced_down": change.forced_down}
-    else:
-        raise BAD_REQUEST(reason=f"Unknown action {what!r}, or its fields are missing.")
+    shown, values = _old_change(call.path["service_id"], change, call.version)
     body = _changed(compute, call, found[0].id, values)
-    names = ("binary", "host", *values) if what != "force-down" else ("binary", "host", "forced_down")
-    return {"service": {name: body.get(name) for name in names if name != "disabled"} | _status_of(body, what)}
+    return {"service": {name: body[name] for name in ("host", "binary", *shown)}}
 
 
-def _status_of(body: dict[str, Any], what: str) -> dict[str, Any]:
-    return {} if what == "force-down" else {"status": body["status"]}
+def _old_change(what: str, change: OldServiceChange, version: Version) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """What the answer shows of the service, and what changes."""
+    if what == "enable":
+        return ("status",), {"disabled": False, "disabled_reason": None}
+    if what == "disable":
+        return ("status",), {"disabled": True, "disabled_reason": None}
+    if what == "disable-log-reason" and change.disabled_reason:
+        return ("status", "disabled_reason"), {"disabled": True, "disabled_reason": change.disabled_reason}
+    if what == "force-down" and change.forced_down is not None and version >= (2, 11):
+        return ("forced_down",), {"forced_down": change.forced_down}
+    raise BAD_REQUEST(reason=f"Unknown action {what!r}, or its fields are missing.")
 
 
 def _changed(compute: "Compute", call: Call, service_id: str, values: dict[str, Any]) -> dict[str, Any]:

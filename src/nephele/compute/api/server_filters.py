@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from nephele.compute.lifecycle import states_of
-from nephele.compute.model import Task, Vm
+from nephele.compute.lifecycle import TASK_STATUS, states_of
+from nephele.compute.model import Vm
 from nephele.compute.tables import servers
 from nephele.kernel.clock import parse_iso
 from nephele.kernel.errors import BAD_REQUEST, FORBIDDEN
@@ -40,11 +40,7 @@ def _is(column: sa.ColumnElement[Any]) -> Callable[[str], Condition]:
 
 def _status(text: str) -> Condition:
     found = states_of(text)
-    shown = [task for task in (Task.REBOOTING, Task.REBOOTING_HARD) if text.upper() in ("REBOOT", "HARD_REBOOT")]
-    if text.upper() == "REBOOT":
-        shown = [Task.REBOOTING]
-    elif text.upper() == "HARD_REBOOT":
-        shown = [Task.REBOOTING_HARD]
+    shown = [task for task, status in TASK_STATUS.items() if status == text.upper()]
     if not found:
         return sa.false()
     wanted = c.vm_state.in_(found)

@@ -1,4 +1,4 @@
-"""A server as JSON, in each microversion; the table of what each version changed is in `docs/reference`."""
+"""A server as JSON, in each microversion."""
 
 import hashlib
 from collections.abc import Mapping

@@ -8,6 +8,7 @@ from nephele.compute.model import Task
 from nephele.compute.operations import volumes
 from nephele.compute.operations.life import ServerData, server_operation
 from nephele.compute.scheduler.errors import NO_VALID_HOST
+from nephele.kernel.errors import Refused
 from nephele.kernel.operations import Failure, Keep, Step, Work
 from nephele.network.messages import BoundPort
 
@@ -33,7 +34,7 @@ def choose_host(conductor: Conductor, work: Work[Boot]) -> None:
     data = work.data
     try:
         chosen = conductor.choose_host(work, host=data.want_host, node=data.want_node, exclude=data.tried)
-    except Exception:
+    except Refused:
         if data.why:
             raise NO_VALID_HOST(summary=f"{data.why} (tried on {', '.join(data.tried)}; no other host fits)") from None
         raise

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from nephele.identity.tables import revocations
 from nephele.identity.tokens import Claims
 from nephele.kernel.clock import SECOND, Clock, Instant
+from nephele.kernel.statements import Statement
 from nephele.kernel.store import Store
 
 
@@ -82,7 +83,7 @@ class Revocations:
         What is remembered by the epoch is as new as that, too.
         """
         with self._store.read() as db:
-            newest = int(db.execute(_NEWEST).scalar_one())
+            newest = int(_NEWEST.scalar(db))
         if newest != self.epoch:
             self.poll()
         return newest
@@ -140,7 +141,7 @@ def _subjects(claims: Claims) -> Iterable[tuple[str, str]]:
         yield Kind.APPLICATION_CREDENTIAL, claims.application_credential_id
 
 
-_NEWEST = sa.select(sa.func.coalesce(sa.func.max(revocations.c.id), 0))
+_NEWEST = Statement(sa.select(sa.func.coalesce(sa.func.max(revocations.c.id), 0)))
 _SINCE = (
     sa.select(revocations.c.id, revocations.c.kind, revocations.c.subject)
     .where(revocations.c.id > sa.bindparam("epoch"))

@@ -1,5 +1,6 @@
 """Reading and writing the rows of images; each function is one statement."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -10,15 +11,17 @@ from nephele.image.model import ARRIVING, TRANSITIONS, Image, Status, Visibility
 from nephele.image.tables import images, members
 from nephele.kernel.clock import Instant
 from nephele.kernel.context import Context
+from nephele.kernel.statements import Statement
 
 _ONE = sa.select(*COLUMNS).where(images.c.id == sa.bindparam("image_id"))
+_FIND = Statement(_ONE)
 _MEMBER_ID = sa.select(members.c.member_id).where(
     members.c.image_id == sa.bindparam("image_id"), members.c.member_id == sa.bindparam("project_id")
 )
 _FIELDS = Image.__struct_fields__
 
 
-def from_row(found: sa.Row[Any]) -> Image:
+def from_row(found: Iterable[Any]) -> Image:
     """The image of a row of COLUMNS."""
     values = tuple(found)
     return Image(values[0], values[1], _STATUS[values[2]], _VISIBILITY[values[3]], *values[4:])
@@ -35,7 +38,7 @@ def row(db: sa.Connection, image_id: str) -> sa.Row[Any] | None:
 
 def find(db: sa.Connection, image_id: str) -> Image | None:
     """The image, whoever asks."""
-    found = row(db, image_id)
+    found = _FIND.row(db, image_id=image_id)
     return None if found is None else from_row(found)
 
 

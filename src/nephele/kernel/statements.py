@@ -19,6 +19,8 @@ import sqlalchemy as sa
 from sqlalchemy.sql.compiler import SQLCompiler
 
 Values = tuple[Any, ...]
+MOST_LENGTHS = 50
+"""Of lists, for which compiled forms of one statement are kept."""
 Converters = Sequence[Callable[[Any], Any] | None]
 
 
@@ -26,21 +28,23 @@ class Statement:
     """A select, insert, update or delete that is compiled at its first use.
 
     Args:
-        statement: whose conditions take their values from `bindparam`s (not named like a column that is set).
+        statement: whose conditions take their values from `bindparam`s, not named like a column that is set; an
+            `expanding` one takes a list, and the statement is compiled once for each length of it.
         sets: the columns that an insert or update gets values for besides those that it names itself.
     """
 
     def __init__(self, statement: sa.Executable, sets: Sequence[str] = ()) -> None:
         self.statement = statement
         self._sets = list(sets) or None
-        self._compiled: _Compiled | None = None
+        self._lists: tuple[str, ...] = ()
+        self._compiled: dict[tuple[int, ...], _Compiled] = {}
 
     def rows(self, db: sa.Connection, **values: Any) -> list[Values]:
         """Run it; all rows that it returns."""
         if db.dialect.name != "sqlite":
             return [tuple(row) for row in db.execute(self.statement, values)]
-        compiled = self._compiled or self._compile(db)
-        found: list[Values] = compiled.run(db, compiled.ordered(values)).fetchall()
+        compiled = self._for(db, values)
+        found: list[Values] = compiled.run(db, values).fetchall()
         return [compiled.converted(row) for row in found] if compiled.columns else found
 
     def row(self, db: sa.Connection, **values: Any) -> Values | None:
@@ -48,41 +52,55 @@ class Statement:
         found = self.rows(db, **values)
         return found[0] if found else None
 
+    def scalars(self, db: sa.Connection, **values: Any) -> list[Any]:
+        """Run it; the first column of all rows."""
+        return [row[0] for row in self.rows(db, **values)]
+
+    def scalar(self, db: sa.Connection, **values: Any) -> Any:
+        """Run it; the first column of the first row, None where there is none."""
+        found = self.rows(db, **values)
+        return found[0][0] if found else None
+
     def run(self, db: sa.Connection, **values: Any) -> int:
         """Run it; how many rows were changed."""
         if db.dialect.name != "sqlite":
             return db.execute(self.statement, values).rowcount
-        compiled = self._compiled or self._compile(db)
-        return compiled.run(db, compiled.ordered(values)).rowcount
+        return self._for(db, values).run(db, values).rowcount
 
     def run_many(self, db: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run it for each of `rows`; for none, do nothing."""
-        if not rows:
-            return
-        if db.dialect.name != "sqlite":
+        if db.dialect.name != "sqlite" and rows:
             db.execute(self.statement, rows)
             return
-        compiled = self._compiled or self._compile(db)
         for row in rows:
-            compiled.run(db, compiled.ordered(row))
+            self._for(db, row).run(db, row)
 
-    def _compile(self, db: sa.Connection) -> "_Compiled":
+    def _for(self, db: sa.Connection, values: Mapping[str, Any]) -> "_Compiled":
+        """The compiled form for lists of these lengths."""
+        lengths = tuple([len(values[name]) for name in self._lists]) if self._lists else ()
+        return self._compiled.get(lengths) or self._compile(db, values)
+
+    def _compile(self, db: sa.Connection, values: Mapping[str, Any]) -> "_Compiled":
         made = self.statement.compile(dialect=db.dialect, column_keys=self._sets)  # type: ignore[attr-defined]
-        self._compiled = _Compiled(made, db.dialect)
-        return self._compiled
+        self._lists = tuple(name for bind, name in made.bind_names.items() if bind.required and bind.expanding)
+        if len(self._compiled) >= MOST_LENGTHS:
+            self._compiled.clear()
+        compiled = _Compiled(made, db.dialect, {name: list(values[name]) for name in self._lists})
+        self._compiled[tuple(len(values[name]) for name in self._lists)] = compiled
+        return compiled
 
 
 class _Compiled:
-    """What is kept of a compiled statement."""
+    """What is kept of a compiled statement, for lists of certain lengths."""
 
-    def __init__(self, made: SQLCompiler, dialect: sa.Dialect) -> None:
-        open_names = {name for bind, name in made.bind_names.items() if bind.required}
-        if lists := [name for bind, name in made.bind_names.items() if bind.required and bind.expanding]:
-            raise ValueError(f"lists of changing length can't be compiled once: {', '.join(lists)}")
-        expanded = made.construct_expanded_state(dict.fromkeys(open_names))
+    def __init__(self, made: SQLCompiler, dialect: sa.Dialect, lists: dict[str, list[Any]]) -> None:
+        free = {name for bind, name in made.bind_names.items() if bind.required}
+        expanded = made.construct_expanded_state(dict.fromkeys(free) | lists)
         self.sql = expanded.statement
+        self.lists = {name: expanded.parameter_expansion[name] for name in lists}
         self.names = list(expanded.positiontup or ())
-        self.fixed = {name: value for name, value in expanded.parameters.items() if name not in open_names}
+        free = free.union(*self.lists.values())
+        self.fixed = {name: value for name, value in expanded.parameters.items() if name not in free}
         for column in (*made.insert_prefetch, *made.update_prefetch):
             self.fixed[column.name] = _default_of(column)
         convert: dict[str, Any] = {**made._bind_processors, **expanded.processors}
@@ -94,7 +112,9 @@ class _Compiled:
 
     def ordered(self, values: Mapping[str, Any]) -> list[Any]:
         """The parameters in their order, as the driver takes them."""
-        given = {**self.fixed, **values} if self.fixed else values
+        given: Any = {**self.fixed, **values} if self.fixed or self.lists else values
+        for name, each in self.lists.items():
+            given |= zip(each, values[name], strict=True)
         return [
             given[name] if convert is None else convert(given[name])
             for name, convert in zip(self.names, self.parameters, strict=True)
@@ -106,8 +126,9 @@ class _Compiled:
             [value if convert is None else convert(value) for value, convert in zip(row, self.columns, strict=True)]
         )
 
-    def run(self, db: sa.Connection, parameters: list[Any]) -> sqlite3.Cursor:
+    def run(self, db: sa.Connection, values: Mapping[str, Any]) -> sqlite3.Cursor:
         """Give it to the driver, whose errors are raised as SQLAlchemy's."""
+        parameters = self.ordered(values)
         raw: Any = db.connection.dbapi_connection
         try:
             cursor: sqlite3.Cursor = raw.execute(self.sql, parameters)

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from nephele.kernel.statements import Statement
 from nephele.network import tables
 from nephele.network.model import Status
 from nephele.network.work import Work
@@ -9,7 +10,7 @@ from nephele.network.work import Work
 UNBOUND, BRIDGE, FAILED = "unbound", "bridge", "binding_failed"
 SIMULATED = "sim"
 _agents = tables.agents
-_KIND = sa.select(_agents.c.kind).where(_agents.c.host == sa.bindparam("wanted"), _agents.c.role == "l2")
+_KIND = Statement(sa.select(_agents.c.kind).where(_agents.c.host == sa.bindparam("wanted"), _agents.c.role == "l2"))
 
 
 def bind(work: Work, host: str) -> tuple[str, Status, str]:
@@ -19,7 +20,7 @@ def bind(work: Work, host: str) -> tuple[str, Status, str]:
     """
     if not host:
         return UNBOUND, Status.DOWN, ""
-    kind = work.db.execute(_KIND, {"wanted": host}).scalar()
+    kind = _KIND.scalar(work.db, wanted=host)
     if kind is None:
         return FAILED, Status.DOWN, f"no network agent is registered for host {host}"
     return BRIDGE, Status.ACTIVE if kind == SIMULATED else Status.DOWN, ""

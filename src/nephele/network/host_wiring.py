@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from nephele.kernel.statements import Statement
 from nephele.network import tables
 from nephele.network.binding import SIMULATED
 from nephele.network.model import DNS_DOMAIN, Network, Owner, Port, Status, Subnet, bridge_name, tap_name
@@ -149,12 +150,22 @@ def _port(port: Port, mtu: int) -> WiredPort:
     )
 
 
+_WIRED = Statement(
+    sa.update(_ports)
+    .where(
+        _ports.c.id.in_(sa.bindparam("ids", expanding=True)),
+        _ports.c.host == sa.bindparam("on_host"),
+        _ports.c.admin_state_up,
+        sa.or_(_ports.c.status != Status.ACTIVE, _ports.c.failure != ""),
+    )
+    .values(status=Status.ACTIVE, failure="")
+)
+
+
 def record_applied(work: Work, report: WiringApplied) -> None:
     """Ports that are wired become ACTIVE; those that are not say why."""
     if report.wired:
-        done = sa.update(_ports).where(_ports.c.id.in_(report.wired), _ports.c.host == report.host)
-        news = sa.and_(_ports.c.admin_state_up, sa.or_(_ports.c.status != Status.ACTIVE, _ports.c.failure != ""))
-        work.db.execute(done.where(news).values(status=Status.ACTIVE, failure=""))
+        _WIRED.run(work.db, ids=list(report.wired), on_host=report.host)
     for port_id, reason in report.failed.items():
         failed = sa.update(_ports).where(_ports.c.id == port_id, _ports.c.host == report.host)
         work.db.execute(failed.values(status=Status.DOWN, failure=reason))

@@ -13,18 +13,21 @@ import sqlalchemy as sa
 from msgspec import UNSET, Struct, UnsetType
 
 from nephele.kernel.errors import Refused
+from nephele.kernel.statements import Statement
 from nephele.network import errors, tables
 from nephele.network.model import Owner, Pool, Subnet
 from nephele.network.wiring import FixedIp
 from nephele.network.work import Work
 
 _addresses = tables.addresses
-_TAKEN = sa.select(_addresses.c.number).where(
-    _addresses.c.subnet_id == sa.bindparam("subnet"),
-    _addresses.c.number.between(sa.bindparam("low"), sa.bindparam("high")),
+_TAKEN = Statement(
+    sa.select(_addresses.c.number).where(
+        _addresses.c.subnet_id == sa.bindparam("subnet"),
+        _addresses.c.number.between(sa.bindparam("low"), sa.bindparam("high")),
+    )
 )
-_INSERT = sa.insert(_addresses)
-_OF_PORT = (
+_INSERT = Statement(sa.insert(_addresses), sets=("port_id", "place", "subnet_id", "network_id", "ip_address", "number"))
+_OF_PORT = Statement(
     sa.select(_addresses.c.subnet_id, _addresses.c.ip_address)
     .where(_addresses.c.port_id == sa.bindparam("port"))
     .order_by(_addresses.c.place)
@@ -164,7 +167,7 @@ class Allocation:
             raise errors.ADDRESS_OUTSIDE_SUBNET(ip=address)
         if (subnet.id, address) not in keep:
             number = key(to_number(address), subnet.ip_version)
-            if self._work.db.execute(_TAKEN, {"subnet": subnet.id, "low": number, "high": number}).first():
+            if _TAKEN.row(self._work.db, subnet=subnet.id, low=number, high=number):
                 raise errors.ADDRESS_TAKEN(ip=address, subnet_id=subnet.id)
         return FixedIp(subnet.id, address)
 
@@ -198,8 +201,8 @@ class Allocation:
         """A free address of the subnet's pools."""
         hints, version = self._work.core.hints, subnet.ip_version
         for low, high in windows(ranges(subnet.allocation_pools), hints.get(subnet.id, 0)):
-            bounds = {"subnet": subnet.id, "low": key(low, version), "high": key(high, version)}
-            taken = set(self._work.db.execute(_TAKEN, bounds).scalars())
+            bounds = {"low": key(low, version), "high": key(high, version)}
+            taken = set(_TAKEN.scalars(self._work.db, subnet=subnet.id, **bounds))
             for number in range(low, high + 1):
                 if key(number, version) not in taken:
                     hints[subnet.id] = number + 1
@@ -221,14 +224,14 @@ def windows(pools: Sequence[tuple[int, int]], start: int) -> Iterator[tuple[int,
 
 def addresses_of(work: Work, port_id: str) -> tuple[FixedIp, ...]:
     """A port's addresses in their order."""
-    return tuple(FixedIp(*row) for row in work.db.execute(_OF_PORT, {"port": port_id}))
+    return tuple(FixedIp(*row) for row in _OF_PORT.rows(work.db, port=port_id))
 
 
 def write_addresses(work: Work, port_id: str, network_id: str, ips: Sequence[FixedIp], first: int = 0) -> None:
     """Give a port these addresses, the first of them at place `first`."""
     if ips:
-        work.db.execute(
-            _INSERT,
+        _INSERT.run_many(
+            work.db,
             [
                 {
                     "port_id": port_id,

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import UNSET, Struct, UnsetType
 
+from nephele.kernel.statements import Statement
 from nephele.network import errors, tables
 from nephele.network.model import Network, Owner, Status
 from nephele.network.quotas import take_quota
@@ -16,7 +17,7 @@ from nephele.network.work import Work
 
 _networks, _subnets, _ports = tables.networks, tables.subnets, tables.ports
 _pools = tables.subnet_pools
-_SUBNETS = (
+_SUBNETS = Statement(
     sa.select(_subnets.c.network_id, _subnets.c.id, _subnets.c.ip_version, _pools.c.address_scope_id)
     .outerjoin(_pools, _pools.c.id == _subnets.c.subnetpool_id)
     .where(_subnets.c.network_id.in_(sa.bindparam("ids", expanding=True)))
@@ -50,7 +51,7 @@ def _complete(work: Work, rows: Rows) -> Iterator[tuple[Any, ...]]:
     ids = [row[0] for row in rows]
     subnets: dict[str, list[str]] = defaultdict(list)
     scopes: dict[tuple[str, int], str | None] = {}
-    for network_id, subnet_id, version, scope in work.db.execute(_SUBNETS, {"ids": ids}):
+    for network_id, subnet_id, version, scope in _SUBNETS.rows(work.db, ids=ids):
         subnets[network_id].append(subnet_id)
         scopes[network_id, version] = scope
     shared = shared_among(work, ids)
@@ -162,21 +163,21 @@ def usable_network(work: Work, wanted: str) -> Network:
     """
     found = work.seen.get(wanted)
     if not isinstance(found, Network):
-        rows = work.db.execute(_ANY if work.everything else _MINE, {"wanted": wanted, "me": work.me}).all()
+        rows = _ANY.rows(work.db, wanted=wanted) if work.everything else _MINE.rows(work.db, wanted=wanted, me=work.me)
         if not rows:
             raise errors.NETWORK_NOT_FOUND(id=wanted)
         found = work.seen[wanted] = Network(*rows[0])
     return found
 
 
-_ANY = sa.select(_networks).where(_networks.c.id == sa.bindparam("wanted"))
-_MINE = _ANY.where(NETWORKS.visible)
-_OWNER = sa.select(_networks.c.project_id).where(_networks.c.id == sa.bindparam("wanted"))
+_BY_ID = sa.select(_networks).where(_networks.c.id == sa.bindparam("wanted"))
+_ANY, _MINE = Statement(_BY_ID), Statement(_BY_ID.where(NETWORKS.visible))
+_OWNER = Statement(sa.select(_networks.c.project_id).where(_networks.c.id == sa.bindparam("wanted")))
 
 
 def owner_of(work: Work, network_id: str) -> str:
     """The project that a network belongs to; empty where there is no such network."""
-    return work.db.execute(_OWNER, {"wanted": network_id}).scalar() or ""
+    return _OWNER.scalar(work.db, wanted=network_id) or ""
 
 
 def _segment(work: Work, new: NewNetwork) -> tuple[str, str | None, int | None]:

@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET, Struct, UnsetType
 
+from nephele.kernel.statements import Statement
 from nephele.network import errors, tables
 from nephele.network.binding import bind
 from nephele.network.ipam import Allocation, WantedIp, replace_addresses, write_addresses
@@ -23,16 +24,18 @@ from nephele.network.work import Work
 
 _ports, _addresses, _bound, _networks = tables.ports, tables.addresses, tables.port_groups, tables.networks
 _IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
-_ADDRESSES = (
+_ADDRESSES = Statement(
     sa.select(_addresses.c.port_id, _addresses.c.subnet_id, _addresses.c.ip_address)
     .where(_addresses.c.port_id.in_(_IDS))
     .order_by(_addresses.c.port_id, _addresses.c.place)
 )
-_GROUPS_OF = sa.select(_bound.c.port_id, _bound.c.group_id).where(_bound.c.port_id.in_(_IDS))
-_MAC = sa.select(_ports.c.id).where(
-    _ports.c.network_id == sa.bindparam("network"), _ports.c.mac_address == sa.bindparam("mac")
+_GROUPS_OF = Statement(sa.select(_bound.c.port_id, _bound.c.group_id).where(_bound.c.port_id.in_(_IDS)))
+_MAC = Statement(
+    sa.select(_ports.c.id).where(
+        _ports.c.network_id == sa.bindparam("network"), _ports.c.mac_address == sa.bindparam("mac")
+    )
 )
-_ADD_GROUPS = sa.insert(_bound)
+_ADD_GROUPS = Statement(sa.insert(_bound), sets=("port_id", "group_id"))
 MAX_PAIRS = 10
 
 
@@ -65,9 +68,9 @@ def _complete(work: Work, rows: Rows) -> Iterator[tuple[Any, ...]]:
     ids = [row[0] for row in rows]
     ips: dict[str, list[FixedIp]] = defaultdict(list)
     groups: dict[str, list[str]] = defaultdict(list)
-    for port_id, subnet_id, address in work.db.execute(_ADDRESSES, {"ids": ids}):
+    for port_id, subnet_id, address in _ADDRESSES.rows(work.db, ids=ids):
         ips[port_id].append(FixedIp(subnet_id, address))
-    for port_id, group_id in work.db.execute(_GROUPS_OF, {"ids": ids}):
+    for port_id, group_id in _GROUPS_OF.rows(work.db, ids=ids):
         groups[port_id].append(group_id)
     return ((tuple(ips.get(row[0], ())), tuple(groups.get(row[0], ()))) for row in rows)
 
@@ -219,20 +222,20 @@ def _drop_floating(work: Work, port_id: str, gone: set[str]) -> None:
 
 def _mac(work: Work, network_id: str, wanted: str | UnsetType) -> str:
     if wanted is not UNSET and wanted:
-        if work.db.execute(_MAC, {"network": network_id, "mac": wanted}).first():
+        if _MAC.row(work.db, network=network_id, mac=wanted):
             raise errors.MAC_TAKEN(network_id=network_id, mac=wanted)
         return str(wanted)
     while True:
         digits = secrets.token_hex(3)
         mac = f"fa:16:3e:{digits[:2]}:{digits[2:4]}:{digits[4:]}"
-        if not work.db.execute(_MAC, {"network": network_id, "mac": mac}).first():
+        if not _MAC.row(work.db, network=network_id, mac=mac):
             return mac
 
 
 def _check_new_mac(work: Work, old: Port, mac: str) -> None:
     if old.host:
         raise errors.PORT_BOUND(id=old.id, vif_type=old.vif_type, mac=old.mac_address, new_mac=mac)
-    if work.db.execute(_MAC, {"network": old.network_id, "mac": mac}).first():
+    if _MAC.row(work.db, network=old.network_id, mac=mac):
         raise errors.MAC_TAKEN(network_id=old.network_id, mac=mac)
 
 
@@ -261,7 +264,7 @@ def _known_groups(work: Work, wanted: Sequence[str]) -> tuple[str, ...]:
 
 def _write_groups(work: Work, port_id: str, groups: Sequence[str]) -> None:
     if groups:
-        work.db.execute(_ADD_GROUPS, [{"port_id": port_id, "group_id": group_id} for group_id in groups])
+        _ADD_GROUPS.run_many(work.db, [{"port_id": port_id, "group_id": group_id} for group_id in groups])
 
 
 def _check_security(old: Port, new: Port) -> None:

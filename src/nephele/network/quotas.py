@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from msgspec import Struct
 
+from nephele.kernel.statements import Statement
 from nephele.network import tables
 from nephele.network.errors import OVER_QUOTA, QUOTA_UNKNOWN
 from nephele.network.work import Work
@@ -32,15 +33,19 @@ _TABLES = {
     "security_group_rule": tables.security_rules,
 }
 _limits = tables.quotas
-_LIMIT = sa.select(_limits.c.limit).where(
-    _limits.c.project_id == sa.bindparam("project"), _limits.c.resource == sa.bindparam("resource")
+_LIMIT = Statement(
+    sa.select(_limits.c.limit).where(
+        _limits.c.project_id == sa.bindparam("project"), _limits.c.resource == sa.bindparam("resource")
+    )
 )
 _COUNTS = {
-    name: sa.select(sa.func.count()).select_from(
-        sa.select(sa.literal(1))
-        .where(table.c.project_id == sa.bindparam("project"))
-        .limit(sa.bindparam("enough"))
-        .subquery()
+    name: Statement(
+        sa.select(sa.func.count()).select_from(
+            sa.select(sa.literal(1))
+            .where(table.c.project_id == sa.bindparam("project"))
+            .limit(sa.bindparam("enough"))
+            .subquery()
+        )
     )
     for name, table in _TABLES.items()
 }
@@ -62,12 +67,11 @@ def check_quota(work: Work, resource: str, project_id: str, more: int = 1) -> No
     key = f"quota.{resource}.{project_id}"
     limit = work.seen.get(key)
     if not isinstance(limit, int):
-        own = work.db.execute(_LIMIT, {"project": project_id, "resource": resource}).scalar()
+        own = _LIMIT.scalar(work.db, project=project_id, resource=resource)
         limit = work.seen[key] = DEFAULTS[resource] if own is None else own
     if limit < 0:
         return
-    counted = {"project": project_id, "enough": max(limit - more + 1, 0)}
-    used = work.db.execute(_COUNTS[resource], counted).scalar_one()
+    used = _COUNTS[resource].scalar(work.db, project=project_id, enough=max(limit - more + 1, 0))
     if used + more > limit:
         raise OVER_QUOTA(resource=resource)
 
@@ -88,7 +92,7 @@ def quota_of(work: Work, project_id: str) -> dict[str, int]:
 def usage_of(work: Work, project_id: str) -> dict[str, Usage]:
     """The project's limits and what it uses."""
     everything = {"project": project_id, "enough": -1 if work.core.store.is_sqlite else None}
-    used = {name: work.db.execute(count, everything).scalar_one() for name, count in _COUNTS.items()}
+    used = {name: count.scalar(work.db, **everything) for name, count in _COUNTS.items()}
     return {name: Usage(limit, used[name]) for name, limit in quota_of(work, project_id).items()}
 
 

@@ -7,6 +7,7 @@ import msgspec
 import sqlalchemy as sa
 
 from nephele.kernel.errors import Error
+from nephele.kernel.statements import Statement
 from nephele.network.model import Resource
 from nephele.network.work import Work
 
@@ -47,25 +48,25 @@ class Records(Generic[R]):
         self._complete = complete
         self._columns = tuple(column.name for column in table.columns)
         by_id = sa.select(table).where(table.c.id == sa.bindparam("wanted"))
-        self._one_of_all, self._one_of_mine = by_id, by_id.where(self.visible)
-        self._insert = sa.insert(table)
-        self._delete = sa.delete(table).where(table.c.id == sa.bindparam("gone"))
+        self._one_of_all, self._one_of_mine = Statement(by_id), Statement(by_id.where(self.visible))
+        self._insert = Statement(sa.insert(table), sets=self._columns)
+        self._delete = Statement(sa.delete(table).where(table.c.id == sa.bindparam("gone")))
         if struct.__struct_fields__[: len(self._columns)] != self._columns:
             raise TypeError(f"{struct.__name__} does not begin with the columns of {table.name}")
 
     def get(self, work: Work, wanted: str) -> R:
         """The one with that id, if the caller may see it; else `missing` is raised."""
         if work.everything:
-            rows = work.db.execute(self._one_of_all, {"wanted": wanted}).all()
+            rows = self._one_of_all.rows(work.db, wanted=wanted)
         else:
-            rows = work.db.execute(self._one_of_mine, {"wanted": wanted, "me": work.me}).all()
+            rows = self._one_of_mine.rows(work.db, wanted=wanted, me=work.me)
         if not rows:
             raise self.missing(id=wanted)
         return self.read(work, rows)[0]
 
     def any(self, work: Work, wanted: str) -> R:
         """The one with that id, whoever may see it; else `missing` is raised."""
-        rows = work.db.execute(self._one_of_all, {"wanted": wanted}).all()
+        rows = self._one_of_all.rows(work.db, wanted=wanted)
         if not rows:
             raise self.missing(id=wanted)
         return self.read(work, rows)[0]
@@ -84,7 +85,7 @@ class Records(Generic[R]):
 
     def insert(self, work: Work, record: R) -> None:
         """Write a new one."""
-        work.db.execute(self._insert, {name: getattr(record, name) for name in self._columns})
+        self._insert.run(work.db, **{name: getattr(record, name) for name in self._columns})
 
     def save(self, work: Work, old: R, new: R) -> R:
         """Write what differs between the two; the revision grows.  Answers with the new record."""
@@ -108,7 +109,7 @@ class Records(Generic[R]):
 
     def delete(self, work: Work, gone: str) -> None:
         """Remove one."""
-        work.db.execute(self._delete, {"gone": gone})
+        self._delete.run(work.db, gone=gone)
 
 
 def born(work: Work, draft: R, **known: object) -> R:

@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
+from nephele.kernel.statements import Statement
 from nephele.network import errors, tables
 from nephele.network.model import SecurityGroup, SecurityRule
 from nephele.network.quotas import take_quota
@@ -25,7 +26,7 @@ _groups, _rules, _defaults, _bound = (
 )
 _IS_DEFAULT = sa.select(_defaults.c.group_id).where(_defaults.c.group_id.in_(sa.bindparam("ids", expanding=True)))
 _RULES_OF = sa.select(_rules).where(_rules.c.security_group_id.in_(sa.bindparam("ids", expanding=True)))
-_DEFAULT_OF = sa.select(_defaults.c.group_id).where(_defaults.c.project_id == sa.bindparam("project"))
+_DEFAULT_OF = Statement(sa.select(_defaults.c.group_id).where(_defaults.c.project_id == sa.bindparam("project")))
 
 PROTOCOLS = {
     "ah": 51, "dccp": 33, "egp": 8, "esp": 50, "gre": 47, "icmp": 1, "icmpv6": 58, "igmp": 2, "ipip": 4,
@@ -93,11 +94,11 @@ GROUPS: Records[SecurityGroup] = Records(
 
 def default_group(work: Work, project_id: str) -> str:
     """The id of the project's default group; inside a `writing()` it is made where there is none."""
-    found = work.db.execute(_DEFAULT_OF, {"project": project_id}).scalar()
+    found = _DEFAULT_OF.scalar(work.db, project=project_id)
     if found:
         return str(found)
     work.core.store.lock(f"network.default_group.{project_id}")
-    found = work.db.execute(_DEFAULT_OF, {"project": project_id}).scalar()
+    found = _DEFAULT_OF.scalar(work.db, project=project_id)
     if found:
         return str(found)
     draft = SecurityGroup("", project_id, "Default security group", (), 0, 0, 0, DEFAULT, stateful=True)
@@ -111,7 +112,7 @@ def default_group(work: Work, project_id: str) -> str:
 
 def has_default(work: Work, project_id: str) -> bool:
     """Whether the project's default group exists already."""
-    return work.db.execute(_DEFAULT_OF, {"project": project_id}).first() is not None
+    return _DEFAULT_OF.row(work.db, project=project_id) is not None
 
 
 def create_group(work: Work, draft: SecurityGroup) -> SecurityGroup:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from msgspec import UNSET
 
 from nephele.kernel.errors import Error
+from nephele.kernel.statements import Statement
 from nephele.network import errors, tables
 from nephele.network.ipam import WantedIp, is_host, key, to_number
 from nephele.network.messages import AllocatePorts, BoundPort, NicRequest
@@ -23,11 +24,12 @@ from nephele.network.work import Work
 _ports, _networks, _addresses = tables.ports, tables.networks, tables.addresses
 _groups, _bound, _floating = tables.security_groups, tables.port_groups, tables.floating_ips
 _IDS: sa.BindParameter[list[str]] = sa.bindparam("ids", expanding=True)
-_OF_SERVER = (
+_OF_SERVER = Statement(
     sa.select(_ports)
     .where(_ports.c.device_id == sa.bindparam("server"))
     .order_by(_ports.c.place, _ports.c.created_at, _ports.c.id)
 )
+_SOME_NETWORKS = Statement(sa.select(_networks).where(_networks.c.id.in_(_IDS)))
 COMPUTE = "compute:"
 WRONG_SERVER = Error(
     "network.wrong_server", 403, "This token is for the work on another server.", name="PolicyNotAuthorized"
@@ -106,7 +108,7 @@ def allocate_ports(work: Work, ask: AllocatePorts) -> tuple[BoundPort, ...]:
     """
     if work.context.server_id and work.context.server_id != ask.server_id:
         raise WRONG_SERVER()
-    has = PORTS.read(work, work.db.execute(_OF_SERVER, {"server": ask.server_id}).all())
+    has = PORTS.read(work, _OF_SERVER.rows(work.db, server=ask.server_id))
     bound = []
     for place, nic in enumerate(ask.nics):
         port = next((port for port in has if _fits(port, nic)), None)
@@ -132,7 +134,7 @@ def _fits(port: Port, nic: NicRequest) -> bool:
 
 
 def _networks_of(work: Work, ids: set[str]) -> list[Network]:
-    return [Network(*row) for row in work.db.execute(sa.select(_networks).where(_networks.c.id.in_(ids)))]
+    return [Network(*row) for row in _SOME_NETWORKS.rows(work.db, ids=list(ids))]
 
 
 def _take(work: Work, ask: AllocatePorts, nic: NicRequest, place: int) -> Port:
@@ -187,7 +189,7 @@ def release_ports(work: Work, server_id: str) -> None:
     """Unbind a server's ports; those made for it are removed.  Does nothing where it has none."""
     if work.context.server_id and work.context.server_id != server_id:
         raise WRONG_SERVER()
-    has = PORTS.read(work, work.db.execute(_OF_SERVER, {"server": server_id}).all())
+    has = PORTS.read(work, _OF_SERVER.rows(work.db, server=server_id))
     remove_ports(work, [port.id for port in has if port.made_by_compute])
     for port in has:
         if not port.made_by_compute:
@@ -222,7 +224,7 @@ def free_port(work: Work, port: Port) -> Port:
     return change_port(work, port, msgspec.structs.replace(port, device_id="", device_owner="", host="", dns_name=""))
 
 
-_PORTS_OF = (
+_PORTS_OF = Statement(
     sa.select(
         _ports.c.device_id,
         _ports.c.id,
@@ -239,7 +241,7 @@ _PORTS_OF = (
     .order_by(_ports.c.place, _ports.c.created_at, _ports.c.id)
 )
 _MINE = sa.select(_ports.c.id).where(_ports.c.device_id.in_(_IDS))
-_IPS_OF = (
+_IPS_OF = Statement(
     sa.select(_addresses.c.port_id, _addresses.c.subnet_id, _addresses.c.ip_address, _floating.c.floating_ip_address)
     .outerjoin(
         _floating,
@@ -248,7 +250,7 @@ _IPS_OF = (
     .where(_addresses.c.port_id.in_(_MINE))
     .order_by(_addresses.c.port_id, _addresses.c.place)
 )
-_NAMES_OF = (
+_NAMES_OF = Statement(
     sa.select(_bound.c.port_id, _groups.c.name)
     .join(_groups, _groups.c.id == _bound.c.group_id)
     .where(_bound.c.port_id.in_(_MINE))
@@ -257,16 +259,16 @@ _NAMES_OF = (
 
 def ports_of_servers(work: Work, server_ids: Sequence[str]) -> dict[str, list[ServerPort]]:
     """The ports of each of these servers, in three queries."""
-    ids = {"ids": server_ids}
+    ids = list(server_ids)
     ips: dict[str, list[PortAddress]] = defaultdict(list)
     names: dict[str, list[str]] = defaultdict(list)
     found: dict[str, list[ServerPort]] = {server_id: [] for server_id in server_ids}
-    for port_id, subnet_id, address, floating in work.db.execute(_IPS_OF, ids):
+    for port_id, subnet_id, address, floating in _IPS_OF.rows(work.db, ids=ids):
         ips[port_id].append(PortAddress(subnet_id, address, floating or ""))
-    for port_id, name in work.db.execute(_NAMES_OF, ids):
+    for port_id, name in _NAMES_OF.rows(work.db, ids=ids):
         names[port_id].append(name)
-    for server_id, port_id, network_id, network_name, mac, status, host, failure, created in work.db.execute(
-        _PORTS_OF, ids
+    for server_id, port_id, network_id, network_name, mac, status, host, failure, created in _PORTS_OF.rows(
+        work.db, ids=ids
     ):
         found[server_id].append(
             ServerPort(

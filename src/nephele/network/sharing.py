@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from nephele.kernel.errors import Error
+from nephele.kernel.statements import Statement
 from nephele.network import errors, tables
 from nephele.network.model import RbacPolicy
 from nephele.network.quotas import take_quota
@@ -38,16 +39,18 @@ def granted(kind: str, *actions: str) -> sa.Select[tuple[str]]:
     return found.where(_rbac.c.action.in_(actions)) if actions else found
 
 
-_SHARED = sa.select(_rbac.c.object_id).where(
-    _rbac.c.action == SHARED,
-    _rbac.c.target_tenant.in_((ME, EVERYONE)),
-    _rbac.c.object_id.in_(sa.bindparam("ids", expanding=True)),
+_SHARED = Statement(
+    sa.select(_rbac.c.object_id).where(
+        _rbac.c.action == SHARED,
+        _rbac.c.target_tenant.in_((ME, EVERYONE)),
+        _rbac.c.object_id.in_(sa.bindparam("ids", expanding=True)),
+    )
 )
 
 
 def shared_among(work: Work, ids: Sequence[str]) -> set[str]:
     """Which of these are shared with the caller, as its `shared` attributes show it."""
-    return set(work.db.execute(_SHARED, {"me": work.me, "ids": ids}).scalars())
+    return set(_SHARED.scalars(work.db, me=work.me, ids=ids))
 
 
 def share(work: Work, kind: str, object_id: str, owner: str, action: str = SHARED, target: str = EVERYONE) -> None:

@@ -7,6 +7,7 @@ from itertools import pairwise
 import sqlalchemy as sa
 from msgspec import UNSET, Struct, UnsetType
 
+from nephele.kernel.statements import Statement
 from nephele.network import errors, tables
 from nephele.network.ipam import eui64, is_host, ranges, span, to_text, write_addresses
 from nephele.network.model import HostRoute, Network, Owner, Pool, Subnet
@@ -26,7 +27,7 @@ SUBNETS: Records[Subnet] = Records(
     errors.SUBNET_NOT_FOUND,
     sa.or_(_subnets.c.project_id == ME, _subnets.c.network_id.in_(granted("network", SHARED))),
 )
-_OF_NETWORK = (
+_OF_NETWORK = Statement(
     sa.select(_subnets)
     .where(_subnets.c.network_id == sa.bindparam("network"))
     .order_by(_subnets.c.created_at, _subnets.c.id)
@@ -58,7 +59,7 @@ class NewSubnet(Struct, frozen=True, kw_only=True):
 
 def subnets_of(work: Work, network_id: str) -> list[Subnet]:
     """A network's subnets, oldest first."""
-    return SUBNETS.read(work, work.db.execute(_OF_NETWORK, {"network": network_id}).all())
+    return SUBNETS.read(work, _OF_NETWORK.rows(work.db, network=network_id))
 
 
 def create_subnet(work: Work, new: NewSubnet) -> Subnet:

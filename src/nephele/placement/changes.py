@@ -6,12 +6,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from nephele.kernel.clock import Instant
+from nephele.kernel.statements import Statement
 from nephele.placement.tables import providers, removed, revisions
 
 _NEXT = sa.update(revisions).where(revisions.c.id == 1).values(revision=revisions.c.revision + 1)
-_NEXT_RETURNING = _NEXT.returning(revisions.c.revision)
+_NEXT_RETURNING = Statement(_NEXT.returning(revisions.c.revision))
 _IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
-_TOUCH = (
+_TOUCH = Statement(
     sa.update(providers)
     .where(providers.c.id.in_(_IDS))
     .values(
@@ -20,7 +21,9 @@ _TOUCH = (
         updated_at=sa.bindparam("now"),
     )
 )
-_SHOW_ANEW = sa.update(providers).where(providers.c.id.in_(_IDS)).values(revision=sa.bindparam("new_revision"))
+_SHOW_ANEW = Statement(
+    sa.update(providers).where(providers.c.id.in_(_IDS)).values(revision=sa.bindparam("new_revision"))
+)
 
 
 def next_revision(db: sa.Connection) -> int:
@@ -28,7 +31,7 @@ def next_revision(db: sa.Connection) -> int:
 
     Taken first in every transaction that changes providers, so it also puts claims one after the other.
     """
-    revision = db.execute(_NEXT_RETURNING).scalar_one_or_none()
+    revision = _NEXT_RETURNING.scalar(db)
     if revision is None:
         db.execute(revisions.insert(), {"id": 1, "revision": 1})
         return 1
@@ -39,14 +42,14 @@ def touch(db: sa.Connection, provider_ids: Iterable[int], revision: int, now: In
     """The providers changed: their next generation, seen in `revision`."""
     ids = list(provider_ids)
     if ids:
-        db.execute(_TOUCH, {"ids": ids, "step": 1, "new_revision": revision, "now": now})
+        _TOUCH.run(db, ids=ids, step=1, new_revision=revision, now=now)
 
 
 def show_anew(db: sa.Connection, provider_ids: Iterable[int], revision: int) -> None:
     """What is used of the providers changed, and nothing that their generation guards."""
     ids = list(provider_ids)
     if ids:
-        db.execute(_SHOW_ANEW, {"ids": ids, "new_revision": revision})
+        _SHOW_ANEW.run(db, ids=ids, new_revision=revision)
 
 
 def mark_removed(db: sa.Connection, provider_id: int, revision: int) -> None:

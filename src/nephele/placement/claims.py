@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from msgspec import UNSET, Struct, UnsetType
 
 from nephele.kernel.clock import Instant
+from nephele.kernel.statements import Statement
 from nephele.placement.changes import next_revision, show_anew, touch
 from nephele.placement.errors import (
     ALLOCATED_PROVIDER_NOT_FOUND,
@@ -44,30 +45,34 @@ class Claim(Struct, frozen=True, kw_only=True):
 
 _Key = tuple[int, str]
 _CONSUMER_COLUMNS = tuple(consumers.c[name] for name in Consumer.__struct_fields__)
-_CONSUMERS = sa.select(*_CONSUMER_COLUMNS).where(consumers.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
+_CONSUMERS = Statement(sa.select(*_CONSUMER_COLUMNS).where(consumers.c.uuid.in_(sa.bindparam("uuids", expanding=True))))
 _PROVIDER_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
 _CONSUMER_UUIDS: sa.BindParameter[Any] = sa.bindparam("uuids", expanding=True)
-_HELD = sa.select(
-    allocations.c.consumer_uuid, allocations.c.provider_id, allocations.c.resource_class, allocations.c.used
-).where(allocations.c.consumer_uuid.in_(_CONSUMER_UUIDS))
-_USED = (
+_HELD = Statement(
+    sa.select(
+        allocations.c.consumer_uuid, allocations.c.provider_id, allocations.c.resource_class, allocations.c.used
+    ).where(allocations.c.consumer_uuid.in_(_CONSUMER_UUIDS))
+)
+_USED = Statement(
     sa.select(allocations.c.provider_id, allocations.c.resource_class, sa.func.sum(allocations.c.used))
     .where(allocations.c.provider_id.in_(_PROVIDER_IDS))
     .group_by(allocations.c.provider_id, allocations.c.resource_class)
 )
-_INVENTORIES = sa.select(
-    inventories.c.provider_id,
-    inventories.c.resource_class,
-    inventories.c.total,
-    inventories.c.reserved,
-    inventories.c.min_unit,
-    inventories.c.max_unit,
-    inventories.c.step_size,
-    inventories.c.allocation_ratio,
-).where(inventories.c.provider_id.in_(_PROVIDER_IDS))
-_FREE = sa.delete(allocations).where(allocations.c.consumer_uuid.in_(_CONSUMER_UUIDS))
-_FORGET = sa.delete(consumers).where(consumers.c.uuid.in_(_CONSUMER_UUIDS))
-_RENEW = (
+_INVENTORIES = Statement(
+    sa.select(
+        inventories.c.provider_id,
+        inventories.c.resource_class,
+        inventories.c.total,
+        inventories.c.reserved,
+        inventories.c.min_unit,
+        inventories.c.max_unit,
+        inventories.c.step_size,
+        inventories.c.allocation_ratio,
+    ).where(inventories.c.provider_id.in_(_PROVIDER_IDS))
+)
+_FREE = Statement(sa.delete(allocations).where(allocations.c.consumer_uuid.in_(_CONSUMER_UUIDS)))
+_FORGET = Statement(sa.delete(consumers).where(consumers.c.uuid.in_(_CONSUMER_UUIDS)))
+_RENEW = Statement(
     sa.update(consumers)
     .where(consumers.c.uuid == sa.bindparam("consumer"))
     .values(
@@ -78,9 +83,9 @@ _RENEW = (
         updated_at=sa.bindparam("now"),
     )
 )
-_NEW_ALLOCATIONS = allocations.insert()
-_NEW_CONSUMERS = consumers.insert()
-_OF_CONSUMER = (
+_NEW_ALLOCATIONS = Statement(allocations.insert())
+_NEW_CONSUMERS = Statement(consumers.insert())
+_OF_CONSUMER = Statement(
     sa.select(providers.c.uuid, allocations.c.resource_class, allocations.c.used)
     .join(providers, providers.c.id == allocations.c.provider_id)
     .where(allocations.c.consumer_uuid == sa.bindparam("uuid"))
@@ -91,14 +96,14 @@ _OF_CONSUMER = (
 def find_consumers(db: sa.Connection, uuids: Iterable[str]) -> dict[str, Consumer]:
     """Those of the consumers that exist, by uuid."""
     found = {}
-    for row in db.execute(_CONSUMERS, {"uuids": list(uuids)}):
+    for row in _CONSUMERS.rows(db, uuids=list(uuids)):
         found[row[0]] = Consumer(**dict(zip(Consumer.__struct_fields__, row, strict=True)))
     return found
 
 
 def held_by(db: sa.Connection, consumer_uuid: str) -> list[Allocation]:
     """What a consumer holds."""
-    return [Allocation(*row) for row in db.execute(_OF_CONSUMER, {"uuid": consumer_uuid})]
+    return [Allocation(*row) for row in _OF_CONSUMER.rows(db, uuid=consumer_uuid)]
 
 
 def held_on(db: sa.Connection, provider: Provider) -> list[tuple[str, int, str, int, Instant]]:
@@ -163,16 +168,16 @@ def replace_allocations(db: sa.Connection, claims: Sequence[Claim], now: Instant
         for uuid, amounts in claim.allocations.items()
         for name, amount in amounts.items()
     ]
-    held = [tuple(row) for row in db.execute(_HELD, {"uuids": uuids})] if present else []
+    held = _HELD.rows(db, uuids=uuids) if present else []
     if unless_held and held and sorted(held) == sorted(wanted):
         return
     _check_capacity(db, wanted, held, {provider.id: provider.uuid for provider in known.values()})
     if held:
-        db.execute(_FREE, {"uuids": uuids})
+        _FREE.run(db, uuids=uuids)
     _keep_consumers(db, claims, present, now)
     if wanted:
         names = ("consumer_uuid", "provider_id", "resource_class", "used")
-        db.execute(_NEW_ALLOCATIONS, [{**dict(zip(names, row, strict=True)), "created_at": now} for row in wanted])
+        _NEW_ALLOCATIONS.run_many(db, [{**dict(zip(names, row, strict=True)), "created_at": now} for row in wanted])
     emptied = {claim.consumer_uuid for claim in claims if not claim.allocations}
     changed = {row[1] for row in wanted} | {row[1] for row in held if row[0] in emptied}
     touch(db, changed, revision, now)
@@ -182,11 +187,11 @@ def replace_allocations(db: sa.Connection, claims: Sequence[Claim], now: Instant
 def release_allocations(db: sa.Connection, consumer_uuid: str) -> bool:
     """Take everything from a consumer and forget it; whether it held anything."""
     revision = next_revision(db)
-    held = {row.provider_id for row in db.execute(_HELD, {"uuids": [consumer_uuid]})}
+    held = {row[1] for row in _HELD.rows(db, uuids=[consumer_uuid])}
     if held:
-        db.execute(_FREE, {"uuids": [consumer_uuid]})
+        _FREE.run(db, uuids=[consumer_uuid])
         show_anew(db, held, revision)
-    db.execute(_FORGET, {"uuids": [consumer_uuid]})
+    _FORGET.run(db, uuids=[consumer_uuid])
     return bool(held)
 
 
@@ -218,15 +223,15 @@ def _check_capacity(
     """Whether what is wanted has room once what is held is given back."""
     if not wanted:
         return
-    ids = {"ids": list(uuids)}
-    used = {(provider_id, name): int(amount) for provider_id, name, amount in db.execute(_USED, ids)}
+    ids = list(uuids)
+    used = {(provider_id, name): int(amount) for provider_id, name, amount in _USED.rows(db, ids=ids)}
     before = _sums(held)
     asked = _sums(wanted)
     rooms = {
         (provider_id, name): room_of(
             Inventory(*fields), used.get((provider_id, name), 0) - before.get((provider_id, name), 0)
         )
-        for provider_id, name, *fields in db.execute(_INVENTORIES, ids)
+        for provider_id, name, *fields in _INVENTORIES.rows(db, ids=ids)
     }
     for _consumer, provider_id, name, amount in wanted:
         key = (provider_id, name)
@@ -279,9 +284,9 @@ def _keep_consumers(db: sa.Connection, claims: Sequence[Claim], present: Mapping
                 "kind": consumer.consumer_type if kind is UNSET else kind,
                 "now": now,
             }
-            db.execute(_RENEW, values)
+            _RENEW.run(db, **values)
     if new:
-        db.execute(_NEW_CONSUMERS, new)
+        _NEW_CONSUMERS.run_many(db, new)
     gone = [claim.consumer_uuid for claim in claims if not claim.allocations and claim.consumer_uuid in present]
     if gone:
-        db.execute(_FORGET, {"uuids": gone})
+        _FORGET.run(db, uuids=gone)

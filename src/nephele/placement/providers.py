@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from nephele.kernel.clock import Instant
+from nephele.kernel.statements import Statement
 from nephele.placement.changes import mark_removed, next_revision, show_anew, touch
 from nephele.placement.errors import (
     INVENTORY_IN_USE,
@@ -27,7 +28,7 @@ from nephele.placement.tables import allocations, inventories, provider_aggregat
 
 _COLUMNS = tuple(providers.c[name] for name in Provider.__struct_fields__)
 _BY_UUID = sa.select(*_COLUMNS).where(providers.c.uuid == sa.bindparam("uuid"))
-_BY_UUIDS = sa.select(*_COLUMNS).where(providers.c.uuid.in_(sa.bindparam("uuids", expanding=True)))
+_BY_UUIDS = Statement(sa.select(*_COLUMNS).where(providers.c.uuid.in_(sa.bindparam("uuids", expanding=True))))
 _BY_ID = sa.select(*_COLUMNS).where(providers.c.id == sa.bindparam("id"))
 _INVENTORIES = (
     sa.select(
@@ -44,7 +45,7 @@ _INVENTORIES = (
 )
 
 
-def _provider(row: sa.Row[Any]) -> Provider:
+def _provider(row: Iterable[Any]) -> Provider:
     return Provider(**dict(zip(Provider.__struct_fields__, row, strict=True)))
 
 
@@ -58,7 +59,8 @@ def find_provider(db: sa.Connection, uuid: str) -> Provider:
 
 def find_providers(db: sa.Connection, uuids: Iterable[str]) -> dict[str, Provider]:
     """Those of the providers that exist, by uuid."""
-    return {row.uuid: _provider(row) for row in db.execute(_BY_UUIDS, {"uuids": list(uuids)})}
+    found = [_provider(row) for row in _BY_UUIDS.rows(db, uuids=list(uuids))]
+    return {provider.uuid: provider for provider in found}
 
 
 def provider_by_id(db: sa.Connection, provider_id: int) -> Provider:

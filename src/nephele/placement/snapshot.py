@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from nephele.kernel.statements import Statement
 from nephele.kernel.store import Store
 from nephele.placement.model import SHARING, Inventory, Room, View
 from nephele.placement.tables import (
@@ -28,7 +29,7 @@ from nephele.placement.tables import (
 _CHUNK = 500
 
 
-_REVISION = sa.select(revisions.c.revision)
+_REVISION = Statement(sa.select(revisions.c.revision))
 _PROVIDERS = sa.select(
     providers.c.id,
     providers.c.uuid,
@@ -55,21 +56,21 @@ _TRAITS = sa.select(provider_traits.c.provider_id, provider_traits.c.trait)
 _AGGREGATES = sa.select(provider_aggregates.c.provider_id, provider_aggregates.c.aggregate_uuid)
 _IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
 _SOME = {
-    "providers": _PROVIDERS.where(providers.c.id.in_(_IDS)),
-    "inventories": _INVENTORIES.where(inventories.c.provider_id.in_(_IDS)),
-    "used": _USED.where(allocations.c.provider_id.in_(_IDS)),
-    "traits": _TRAITS.where(provider_traits.c.provider_id.in_(_IDS)),
-    "aggregates": _AGGREGATES.where(provider_aggregates.c.provider_id.in_(_IDS)),
+    "providers": Statement(_PROVIDERS.where(providers.c.id.in_(_IDS))),
+    "inventories": Statement(_INVENTORIES.where(inventories.c.provider_id.in_(_IDS))),
+    "used": Statement(_USED.where(allocations.c.provider_id.in_(_IDS))),
+    "traits": Statement(_TRAITS.where(provider_traits.c.provider_id.in_(_IDS))),
+    "aggregates": Statement(_AGGREGATES.where(provider_aggregates.c.provider_id.in_(_IDS))),
 }
 _ALL = {
-    "providers": _PROVIDERS,
-    "inventories": _INVENTORIES,
-    "used": _USED,
-    "traits": _TRAITS,
-    "aggregates": _AGGREGATES,
+    "providers": Statement(_PROVIDERS),
+    "inventories": Statement(_INVENTORIES),
+    "used": Statement(_USED),
+    "traits": Statement(_TRAITS),
+    "aggregates": Statement(_AGGREGATES),
 }
-_CHANGED = sa.select(providers.c.id).where(providers.c.revision > sa.bindparam("since"))
-_REMOVED = sa.select(removed.c.provider_id).where(removed.c.revision > sa.bindparam("since"))
+_CHANGED = Statement(sa.select(providers.c.id).where(providers.c.revision > sa.bindparam("since")))
+_REMOVED = Statement(sa.select(removed.c.provider_id).where(removed.c.revision > sa.bindparam("since")))
 
 
 class Providers:
@@ -126,15 +127,14 @@ class Providers:
 
     def refresh(self, db: sa.Connection) -> None:
         """Read what changed since the last time."""
-        latest = db.execute(_REVISION).scalar_one_or_none() or 0
+        latest = _REVISION.scalar(db) or 0
         if latest == self.revision:
             return
-        since = {"since": self.revision}
-        for provider_id in db.execute(_REMOVED, since).scalars():
+        for provider_id in _REMOVED.scalars(db, since=self.revision):
             view = self.drop(provider_id)
             if view is not None:
                 self.removed_at[view.uuid] = latest
-        changed = list(db.execute(_CHANGED, since).scalars())
+        changed = _CHANGED.scalars(db, since=self.revision)
         whole = self.revision == 0 or len(changed) > 20 * _CHUNK
         parts: Iterable[list[int]] = [changed] if whole else _chunks(changed)
         for part in parts:
@@ -195,7 +195,7 @@ def _load(db: sa.Connection, ids: list[int] | None) -> list[View]:
     asked = {} if ids is None else {"ids": ids}
 
     def rows(name: str) -> Iterable[Any]:
-        return db.execute(queries[name], asked)
+        return queries[name].rows(db, **asked)
 
     used = {(provider_id, name): int(amount) for provider_id, name, amount in rows("used")}
     rooms: dict[int, dict[str, Room]] = defaultdict(dict)

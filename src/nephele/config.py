@@ -91,6 +91,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     database_url: str = ""
     """Empty: SQLite in the state directory."""
     guest_image: Path | None = None
+    vendor_data: Path | None = None
+    """A JSON file that every guest finds as its `vendor_data.json`."""
     sim_host: SimHost = SimHost()
     quotas: Quotas = Quotas()
     scheduler: SchedulerSettings = SchedulerSettings()

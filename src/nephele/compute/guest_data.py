@@ -1,13 +1,16 @@
 """What a guest may learn of itself, gathered from the server's row, its ports and its disks."""
 
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from nephele.compute import metadata
 from nephele.compute.model import BlockDevice, Server
 from nephele.compute.rows import block_device, server_row
 from nephele.compute.tables import block_devices
+from nephele.config import BAD_SETTINGS
 from nephele.kernel.bus import Bus
 from nephele.kernel.errors import Refused
 from nephele.kernel.store import Store
@@ -22,10 +25,12 @@ class GuestData:
     Args:
         store: servers and disks.
         networks: ports, and whose address a request comes from.
+        vendor_data: a JSON file that every guest is told.
     """
 
-    def __init__(self, store: Store, networks: Networks) -> None:
+    def __init__(self, store: Store, networks: Networks, vendor_data: Path | None = None) -> None:
         self.store, self.networks = store, networks
+        self._vendor_data = _read_json(vendor_data) if vendor_data else b"{}"
 
     def serve(self, bus: Bus) -> None:
         """Answer what guests ask through their hosts' metadata proxies."""
@@ -41,7 +46,7 @@ class GuestData:
                 server = server_row(db, found[0])
         except Refused as refused:
             return MetadataAnswer(status=refused.status, body=refused.message.encode())
-        body = metadata.answer(server, self._ports(server), self._devices(server), ask.path)
+        body = metadata.answer(server, self._ports(server), self._devices(server), ask.path, self._vendor_data)
         if body is None:
             return MetadataAnswer(status=404, body=b"404 Not Found\n")
         kind = "application/json" if ask.path.endswith(".json") else "text/plain; charset=UTF-8"
@@ -49,7 +54,7 @@ class GuestData:
 
     def files(self, server: Server) -> dict[str, bytes]:
         """The files of the server's config drive, by path."""
-        return metadata.files(server, self._ports(server), self._devices(server))
+        return metadata.files(server, self._ports(server), self._devices(server), self._vendor_data)
 
     def _ports(self, server: Server) -> list[metadata.GuestPort]:
         ports = self.networks.ports_of_servers([server.id]).get(server.id, [])
@@ -63,6 +68,16 @@ class GuestData:
         with self.store.read() as db:
             found = [block_device(row) for row in db.execute(block_devices.select().where(tagged))]
         return [_device(device) for device in found]
+
+
+def _read_json(file: Path) -> bytes:
+    """The file's content, if it is JSON.  Raises BAD_SETTINGS."""
+    try:
+        content = file.read_bytes()
+        msgspec.json.decode(content)
+    except (OSError, msgspec.DecodeError) as error:
+        raise BAD_SETTINGS(file=file, reason=error) from None
+    return content
 
 
 def _port(port: ServerPort, subnets: dict[str, Subnet], mtu: int) -> metadata.GuestPort:

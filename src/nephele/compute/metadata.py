@@ -131,13 +131,18 @@ def _route(destination: str, gateway: str) -> dict[str, str]:
     return {"network": str(net.network_address), "netmask": str(net.netmask), "gateway": gateway}
 
 
-def files(server: Server, ports: list[GuestPort], devices: list[dict[str, Any]]) -> dict[str, bytes]:
-    """Every file of the guest's metadata, by path: what a config drive holds."""
+def files(
+    server: Server, ports: list[GuestPort], devices: list[dict[str, Any]], vendor_data: bytes = b"{}"
+) -> dict[str, bytes]:
+    """Every file of the guest's metadata, by path: what a config drive holds.
+
+    `vendor_data` is what the operator tells every guest, as JSON.
+    """
     found = {
         "openstack/latest/meta_data.json": _json(meta_data(server, devices)),
         "openstack/latest/network_data.json": _json(network_data(ports)),
-        "openstack/latest/vendor_data.json": b"{}",
-        "openstack/latest/vendor_data2.json": b"{}",
+        "openstack/latest/vendor_data.json": vendor_data,
+        "openstack/latest/vendor_data2.json": _json({"static": msgspec.Raw(vendor_data)}),
         "ec2/latest/meta-data.json": _json(ec2(server, ports)),
     }
     if server.user_data:
@@ -172,28 +177,26 @@ def ec2(server: Server, ports: list[GuestPort]) -> dict[str, Any]:
     return found
 
 
-def answer(server: Server, ports: list[GuestPort], devices: list[dict[str, Any]], path: str) -> bytes | None:
+def answer(
+    server: Server, ports: list[GuestPort], devices: list[dict[str, Any]], path: str, vendor_data: bytes = b"{}"
+) -> bytes | None:
     """What a GET of `path` gives the guest; None where there is nothing."""
     parts = [part for part in path.split("/") if part]
     if not parts:
         return "\n".join((*EC2_VERSIONS, "openstack")).encode()
     if parts[0] == "openstack":
-        return _openstack(server, ports, devices, parts[1:])
+        return _openstack(files(server, ports, devices, vendor_data), parts[1:])
     if parts[0] in EC2_VERSIONS:
         return _ec2(server, ports, parts[1:])
     return None
 
 
-def _openstack(server: Server, ports: list[GuestPort], devices: list[dict[str, Any]], parts: list[str]) -> bytes | None:
+def _openstack(found: dict[str, bytes], parts: list[str]) -> bytes | None:
     if not parts:
         return "\n".join(OPENSTACK_VERSIONS).encode()
     if parts[0] not in OPENSTACK_VERSIONS:
         return None
-    here = {
-        path.rsplit("/", 1)[1]: content
-        for path, content in files(server, ports, devices).items()
-        if path.startswith("openstack/")
-    }
+    here = {path.rsplit("/", 1)[1]: content for path, content in found.items() if path.startswith("openstack/")}
     if len(parts) == 1:
         return "\n".join(sorted(here)).encode()
     return here.get(parts[1]) if len(parts) == 2 else None

@@ -87,7 +87,7 @@ class Compute:
         self.hosts = Hosts(store, clock, ids, placement, settings.scheduler, settings.availability_zone)
         self.placing = Placing(store, self.hosts)
         self.scheduler = Scheduler(store, placement, self.placing, settings.scheduler.filtering)
-        self.guests = GuestData(store, networks)
+        self.guests = GuestData(store, networks, settings.vendor_data)
         self.conductor = Conductor(
             store, bus, clock, identity, networks, volumes, placement, self.hosts, self.placing, self.guests
         )

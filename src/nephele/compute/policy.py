@@ -32,6 +32,8 @@ _READ = (
     "os-server-groups:index",
     "os-server-groups:show",
     "os-security-groups:list",
+    "os-security-groups:get",
+    "os-security-groups:show",
     "os-simple-tenant-usage:show",
 )
 _WRITE = (
@@ -50,6 +52,15 @@ _WRITE = (
     "os-server-tags:update_all",
     "os-server-tags:delete",
     "os-server-tags:delete_all",
+    "os-lock-server:lock",
+    "os-lock-server:unlock",
+    "os-security-groups:add",
+    "os-security-groups:remove",
+    "os-security-groups:create",
+    "os-security-groups:update",
+    "os-security-groups:delete",
+    "os-security-groups:rule:create",
+    "os-security-groups:rule:delete",
     "os-server-groups:create",
     "os-server-groups:delete",
 )
@@ -91,6 +102,8 @@ _ADMIN = (
     "os-aggregates:remove_host",
     "os-aggregates:set_metadata",
     "os-simple-tenant-usage:list",
+    "os-lock-server:unlock:unlock_override",
+    "os-server-groups:index:all_projects",
 )
 _ANYONE = ("os-quota-sets:defaults", "flavors", "extensions")
 _OWN = ("os-keypairs:index", "os-keypairs:show", "os-keypairs:create", "os-keypairs:delete")

@@ -1,12 +1,26 @@
 """Nova's operations, one line each."""
 
-from nephele.compute.api import flavors, hosts, key_pairs, nephele, quotas, server_actions, servers, versions
+from nephele.compute.api import (
+    flavors,
+    hosts,
+    key_pairs,
+    nephele,
+    quotas,
+    security_groups,
+    server_actions,
+    server_devices,
+    server_labels,
+    servers,
+    versions,
+)
 from nephele.compute.api.flavors import Description, ExtraSpecs, NewFlavor, Specs, Tenant
 from nephele.compute.api.hosts import OldServiceChange, ServiceChange
 from nephele.compute.api.key_pairs import NewKeyPair
 from nephele.compute.api.quotas import QuotaSet
+from nephele.compute.api.security_groups import GroupName, NewGroup, NewRule
 from nephele.compute.api.server_actions import ConsoleLines, Reboot
 from nephele.compute.api.server_bodies import CreateServerBody
+from nephele.compute.api.server_labels import Item, Items, Tags
 from nephele.compute.api.servers import ChangedServer
 from nephele.compute.policy import RULES
 from nephele.compute.service import Compute
@@ -17,7 +31,8 @@ from nephele.web.microversions import Versions
 from nephele.web.routing import PUBLIC, Api, Route
 
 VERSIONS = Versions("compute", (2, 1), (2, 104), "X-OpenStack-Nova-API-Version")
-ACTION = "/v2.1/servers/{server_id}/action"
+SERVER = "/v2.1/servers/{server_id}"
+ACTION = f"{SERVER}/action"
 
 
 def _rule(name: str) -> str:
@@ -48,6 +63,53 @@ ROUTES = [
           _rule("os-instance-actions:list")),
     Route("GET", "/v2.1/servers/{server_id}/os-instance-actions/{request_id}", server_actions.show,
           _rule("os-instance-actions:show")),
+
+    Route("POST", ACTION, server_labels.lock, _rule("os-lock-server:lock"), bytes, action="lock", status=202),
+    Route("POST", ACTION, server_labels.unlock, _rule("os-lock-server:unlock"), action="unlock", status=202),
+    Route("GET", f"{SERVER}/metadata", server_labels.metadata, _rule("server-metadata:index")),
+    Route("POST", f"{SERVER}/metadata", server_labels.merge_metadata, _rule("server-metadata:create"), Items),
+    Route("PUT", f"{SERVER}/metadata", server_labels.replace_metadata, _rule("server-metadata:update_all"), Items),
+    Route("GET", f"{SERVER}/metadata/{{key}}", server_labels.show_item, _rule("server-metadata:show")),
+    Route("PUT", f"{SERVER}/metadata/{{key}}", server_labels.set_item, _rule("server-metadata:update"), Item),
+    Route("DELETE", f"{SERVER}/metadata/{{key}}", server_labels.delete_item, _rule("server-metadata:delete"),
+          status=204),
+    Route("GET", f"{SERVER}/tags", server_labels.tags, _rule("os-server-tags:index"), since=(2, 26)),
+    Route("PUT", f"{SERVER}/tags", server_labels.replace_tags, _rule("os-server-tags:update_all"), Tags,
+          since=(2, 26)),
+    Route("DELETE", f"{SERVER}/tags", server_labels.delete_tags, _rule("os-server-tags:delete_all"), status=204,
+          since=(2, 26)),
+    Route("GET", f"{SERVER}/tags/{{tag}}", server_labels.has_tag, _rule("os-server-tags:show"), status=204,
+          since=(2, 26)),
+    Route("PUT", f"{SERVER}/tags/{{tag}}", server_labels.add_tag, _rule("os-server-tags:update"), since=(2, 26)),
+    Route("DELETE", f"{SERVER}/tags/{{tag}}", server_labels.delete_tag, _rule("os-server-tags:delete"), status=204,
+          since=(2, 26)),
+
+    Route("GET", f"{SERVER}/ips", server_devices.ips, _rule("ips:index")),
+    Route("GET", f"{SERVER}/ips/{{network_label}}", server_devices.ips_of_network, _rule("ips:show")),
+    Route("GET", f"{SERVER}/os-interface", server_devices.interfaces, _rule("os-attach-interfaces:list")),
+    Route("GET", f"{SERVER}/os-interface/{{port_id}}", server_devices.interface, _rule("os-attach-interfaces:show")),
+    Route("GET", f"{SERVER}/os-volume_attachments", server_devices.volumes, _rule("os-volumes-attachments:index")),
+    Route("GET", f"{SERVER}/os-volume_attachments/{{volume_id}}", server_devices.volume,
+          _rule("os-volumes-attachments:show")),
+    Route("GET", f"{SERVER}/os-security-groups", security_groups.of_server, _rule("os-security-groups:list")),
+    Route("POST", ACTION, security_groups.add, _rule("os-security-groups:add"), GroupName, action="addSecurityGroup",
+          status=202),
+    Route("POST", ACTION, security_groups.remove, _rule("os-security-groups:remove"), GroupName,
+          action="removeSecurityGroup", status=202),
+
+    Route("GET", "/v2.1/os-security-groups", security_groups.index, _rule("os-security-groups:get"), until=(2, 35)),
+    Route("POST", "/v2.1/os-security-groups", security_groups.create, _rule("os-security-groups:create"),
+          envelope("security_group", NewGroup), until=(2, 35)),
+    Route("GET", "/v2.1/os-security-groups/{group_id}", security_groups.show, _rule("os-security-groups:show"),
+          until=(2, 35)),
+    Route("PUT", "/v2.1/os-security-groups/{group_id}", security_groups.update, _rule("os-security-groups:update"),
+          envelope("security_group", NewGroup), until=(2, 35)),
+    Route("DELETE", "/v2.1/os-security-groups/{group_id}", security_groups.delete,
+          _rule("os-security-groups:delete"), status=202, until=(2, 35)),
+    Route("POST", "/v2.1/os-security-group-rules", security_groups.create_rule,
+          _rule("os-security-groups:rule:create"), envelope("security_group_rule", NewRule), until=(2, 35)),
+    Route("DELETE", "/v2.1/os-security-group-rules/{rule_id}", security_groups.delete_rule,
+          _rule("os-security-groups:rule:delete"), status=202, until=(2, 35)),
 
     Route("GET", "/v2.1/flavors", flavors.index),
     Route("POST", "/v2.1/flavors", flavors.create, _rule("os-flavor-manage:create"), envelope("flavor", NewFlavor)),

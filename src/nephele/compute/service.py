@@ -15,6 +15,7 @@ from nephele.compute.flavors import Flavors
 from nephele.compute.guest_data import GuestData
 from nephele.compute.hosts import COMPUTE, Hosts
 from nephele.compute.key_pairs import KeyPairs
+from nephele.compute.labels import Labels
 from nephele.compute.launching import Launching
 from nephele.compute.model import Server, Task
 from nephele.compute.operations import OPERATIONS
@@ -92,6 +93,7 @@ class Compute:
             store, bus, clock, identity, networks, volumes, placement, self.hosts, self.placing, self.guests
         )
         self.servers = Servers(store, bus, clock, engine, self.quotas, identity.delegate)
+        self.labels = Labels(store, self.servers)
         self.actions = Actions(store)
         self.doctor = Doctor(self)
         self.launching = Launching(

@@ -13,6 +13,7 @@ from nephele.kernel.policy import Policy
 from nephele.kernel.store import Store
 from nephele.kernel.trace import Recorder
 from nephele.network import placing, servers, tables
+from nephele.network.group_service import SecurityGroups
 from nephele.network.messages import (
     AGENTS_ALIVE,
     ALLOCATE_PORTS,
@@ -61,6 +62,7 @@ class Networks:
         settings: Settings | None = None,
     ) -> None:
         self.core = Core(store, bus, clock, ids, policy or Policy(RULES), settings or Settings())
+        self.groups = SecurityGroups(self.core)
 
     @property
     def policy(self) -> Policy:

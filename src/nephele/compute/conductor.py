@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from nephele.compute import messages as m
 from nephele.compute.errors import HOST_LOST, NOT_YOUR_SERVER
+from nephele.compute.groups import find_group
 from nephele.compute.guest_data import GuestData
 from nephele.compute.hosts import Hosts
 from nephele.compute.model import BlockDevice, Server
@@ -203,7 +204,8 @@ class Conductor:
 
     def membership(self, server: Server) -> GroupMembership | None:
         """The server's group, and where its other members are; None where it is in none."""
-        group = self.hosts.group(server.group_id)
+        with self.store.read() as db:
+            group = find_group(db, server.group_id)
         if group is None:
             return None
         return GroupMembership(

@@ -7,9 +7,9 @@ import os_resource_classes as rc
 import sqlalchemy as sa
 
 from nephele.compute import messages as m
-from nephele.compute.model import Aggregate, Hypervisor, ServerGroup, Service
+from nephele.compute.model import Aggregate, Hypervisor, Service
 from nephele.compute.rows import load
-from nephele.compute.tables import aggregates, hypervisors, server_groups, services
+from nephele.compute.tables import aggregates, hypervisors, servers, services
 from nephele.config import SchedulerSettings
 from nephele.kernel.clock import Clock, Instant, seconds
 from nephele.kernel.errors import Error
@@ -22,6 +22,12 @@ COMPUTE = "nova-compute"
 DOWN_AFTER = seconds(60)
 """A service that was not heard of for so long is down, as upstream's service_down_time."""
 HOST_NOT_FOUND = Error("host.not_found", 404, "Compute host {host} could not be found.")
+HOST_HAS_SERVERS = Error(
+    "host.has_servers",
+    409,
+    "Unable to delete compute service that is hosting instances: host {host}.",
+    "Migrate or delete the servers first.",
+)
 SERVICE_NOT_FOUND = Error("service.not_found", 404, "Service {service_id} could not be found.")
 
 
@@ -114,6 +120,33 @@ class Hosts:
         self.changed()
         return service
 
+    def delete_service(self, service_id: str) -> None:
+        """Forget a service; with a compute host's go its hypervisor, its provider and its place in aggregates.
+
+        Raises SERVICE_NOT_FOUND, HOST_HAS_SERVERS.  A host whose agent runs on comes back with its next report.
+        """
+        with self.store.write() as db:
+            row = db.execute(services.select().where(services.c.id == service_id)).one_or_none()
+            if row is None:
+                raise SERVICE_NOT_FOUND(service_id=service_id)
+            service = load(Service, row)
+            if service.binary == COMPUTE:
+                self._forget_host(db, service.host)
+            db.execute(services.delete().where(services.c.id == service_id))
+            self.store.after_commit(self.changed)
+
+    def _forget_host(self, db: sa.Connection, host: str) -> None:
+        on_it = sa.and_(servers.c.host == host, servers.c.deleted_at.is_(None))
+        if db.execute(sa.select(servers.c.id).where(on_it).limit(1)).first():
+            raise HOST_HAS_SERVERS(host=host)
+        for aggregate in self.aggregates():
+            if host in aggregate.hosts:
+                left = tuple(one for one in aggregate.hosts if one != host)
+                db.execute(aggregates.update().where(aggregates.c.id == aggregate.id).values(hosts=left))
+        for hypervisor in self.hypervisors(host=host):
+            self.placement.remove_host(hypervisor.id)
+            db.execute(hypervisors.delete().where(hypervisors.c.id == hypervisor.id))
+
     # -- hypervisors -------------------------------------------------------------------------------------------
 
     def _register_hypervisor(self, db: sa.Connection, report: m.HostReport) -> str:
@@ -203,14 +236,6 @@ class Hosts:
             (zone, any(enabled and up for states in hosts.values() for _, enabled, up, _ in states), hosts)
             for zone, hosts in sorted(found.items())
         ]
-
-    def group(self, group_id: str) -> ServerGroup | None:
-        """A server group; None where there is none of that id."""
-        if not group_id:
-            return None
-        with self.store.read() as db:
-            row = db.execute(server_groups.select().where(server_groups.c.id == group_id)).one_or_none()
-        return None if row is None else load(ServerGroup, row)
 
     def changed(self) -> None:
         """What schedulers know of hosts is out of date."""

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from nephele.compute import devices as disks
 from nephele.compute import errors as e
 from nephele.compute.flavors import Flavors
+from nephele.compute.groups import Groups
 from nephele.compute.hosts import Hosts
 from nephele.compute.key_pairs import KeyPairs
 from nephele.compute.model import BlockDevice, Flavor, ImageInfo, KeyPair, Server, Task, Vm
@@ -53,6 +54,7 @@ class Launching:
         key_pairs: the users' keys.
         quotas: what projects may have.
         hosts: for zones and hosts that are asked for by name.
+        groups: the server groups.
     """
 
     def __init__(
@@ -68,10 +70,12 @@ class Launching:
         key_pairs: KeyPairs,
         quotas: ComputeQuotas,
         hosts: Hosts,
+        groups: Groups,
     ) -> None:
         self.store, self.clock, self.ids, self.engine = store, clock, ids, engine
         self.images, self.networks, self.volumes = images, networks, volumes
         self.flavors, self.key_pairs, self.quotas, self.hosts = flavors, key_pairs, quotas, hosts
+        self.groups = groups
 
     def launch(self, caller: Context, request: NewServer, spans: tuple[Span, ...] = ()) -> list[Server]:
         """Accept a launch: the rows are there, *building* and *scheduling*, and the work will be done.
@@ -99,7 +103,7 @@ class Launching:
             count = self.quotas.check_servers(
                 caller.project_id, request.max_count, flavor.vcpus, flavor.ram, request.min_count, limits
             )
-            group_id = self._group(caller, request)
+            group_id = self._group(caller, request, count)
             nics = self._nics(caller, request, count)
             groups = self._security_groups(caller, request)
             ((newest,),) = _NEWEST.rows(db)
@@ -169,14 +173,12 @@ class Launching:
         if limit != UNLIMITED and len(request.metadata) > limit:
             raise e.TOO_MANY_ITEMS(what="metadata items", limit=limit)
 
-    def _group(self, caller: Context, request: NewServer) -> str:
+    def _group(self, caller: Context, request: NewServer, count: int) -> str:
         asked = request.hints.get("group", [])
         if not asked:
             return ""
-        group = self.hosts.group(asked[0])
-        if group is None or (group.project_id != caller.project_id and not caller.is_admin):
-            raise e.BAD_GROUP(group_id=asked[0])
-        return group.id
+        self.groups.check_room(caller, asked[0], count)
+        return asked[0]
 
     def _nics(self, caller: Context, request: NewServer, count: int) -> tuple[NicRequest, ...]:
         """The interfaces, checked against the networks as they are now."""

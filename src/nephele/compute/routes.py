@@ -1,6 +1,10 @@
 """Nova's operations, one line each."""
 
+from dataclasses import replace
+
 from nephele.compute.api import (
+    aggregates,
+    extensions,
     flavors,
     hosts,
     key_pairs,
@@ -9,10 +13,13 @@ from nephele.compute.api import (
     security_groups,
     server_actions,
     server_devices,
+    server_groups,
     server_labels,
     servers,
+    usage,
     versions,
 )
+from nephele.compute.api.aggregates import ChangedAggregate, HostName, NewAggregate
 from nephele.compute.api.flavors import Description, ExtraSpecs, NewFlavor, Specs, Tenant
 from nephele.compute.api.hosts import OldServiceChange, ServiceChange
 from nephele.compute.api.key_pairs import NewKeyPair
@@ -33,6 +40,8 @@ from nephele.web.routing import PUBLIC, Api, Route
 VERSIONS = Versions("compute", (2, 1), (2, 104), "X-OpenStack-Nova-API-Version")
 SERVER = "/v2.1/servers/{server_id}"
 ACTION = f"{SERVER}/action"
+AGGREGATES = "/v2.1/os-aggregates"
+AGGREGATE = f"{AGGREGATES}/{{aggregate_id}}"
 
 
 def _rule(name: str) -> str:
@@ -111,6 +120,15 @@ ROUTES = [
     Route("DELETE", "/v2.1/os-security-group-rules/{rule_id}", security_groups.delete_rule,
           _rule("os-security-groups:rule:delete"), status=202, until=(2, 35)),
 
+    Route("GET", "/v2.1/os-server-groups", server_groups.index, _rule("os-server-groups:index")),
+    Route("POST", "/v2.1/os-server-groups", server_groups.create_old, _rule("os-server-groups:create"),
+          envelope("server_group", server_groups.OldGroup), until=(2, 63)),
+    Route("POST", "/v2.1/os-server-groups", server_groups.create, _rule("os-server-groups:create"),
+          envelope("server_group", server_groups.NewGroup), since=(2, 64)),
+    Route("GET", "/v2.1/os-server-groups/{group_id}", server_groups.show, _rule("os-server-groups:show")),
+    Route("DELETE", "/v2.1/os-server-groups/{group_id}", server_groups.delete, _rule("os-server-groups:delete"),
+          status=204),
+
     Route("GET", "/v2.1/flavors", flavors.index),
     Route("POST", "/v2.1/flavors", flavors.create, _rule("os-flavor-manage:create"), envelope("flavor", NewFlavor)),
     Route("GET", "/v2.1/flavors/detail", flavors.detail),
@@ -143,9 +161,21 @@ ROUTES = [
           since=(2, 53)),
     Route("PUT", "/v2.1/os-services/{service_id}", hosts.update_service_by_name, _rule("os-services:update"),
           OldServiceChange, until=(2, 52)),
+    Route("DELETE", "/v2.1/os-services/{service_id}", hosts.delete_service, _rule("os-services:delete"), status=204),
     Route("GET", "/v2.1/os-hypervisors", hosts.hypervisors, _rule("os-hypervisors:list")),
     Route("GET", "/v2.1/os-hypervisors/detail", hosts.hypervisors_detail, _rule("os-hypervisors:list-detail")),
     Route("GET", "/v2.1/os-hypervisors/{hypervisor_id}", hosts.hypervisor, _rule("os-hypervisors:show")),
+    Route("GET", AGGREGATES, aggregates.index, _rule("os-aggregates:index")),
+    Route("POST", AGGREGATES, aggregates.create, _rule("os-aggregates:create"), envelope("aggregate", NewAggregate)),
+    Route("GET", AGGREGATE, aggregates.show, _rule("os-aggregates:show")),
+    Route("PUT", AGGREGATE, aggregates.update, _rule("os-aggregates:update"), envelope("aggregate", ChangedAggregate)),
+    Route("DELETE", AGGREGATE, aggregates.delete, _rule("os-aggregates:delete")),
+    Route("POST", f"{AGGREGATE}/action", aggregates.add_host, _rule("os-aggregates:add_host"), HostName,
+          action="add_host"),
+    Route("POST", f"{AGGREGATE}/action", aggregates.remove_host, _rule("os-aggregates:remove_host"), HostName,
+          action="remove_host"),
+    Route("POST", f"{AGGREGATE}/action", aggregates.set_metadata, _rule("os-aggregates:set_metadata"),
+          aggregates.Items, action="set_metadata"),
     Route("GET", "/v2.1/os-availability-zone", hosts.zones, _rule("os-availability-zone:list")),
     Route("GET", "/v2.1/os-availability-zone/detail", hosts.zones_detail, _rule("os-availability-zone:detail")),
 
@@ -159,8 +189,19 @@ ROUTES = [
     Route("PUT", "/v2.1/os-quota-class-sets/{id}", quotas.update_class, _rule("os-quota-class-sets:update"),
           envelope("quota_class_set", QuotaSet)),
     Route("GET", "/v2.1/limits", quotas.limits, _rule("limits")),
+    Route("GET", "/v2.1/os-simple-tenant-usage", usage.index, _rule("os-simple-tenant-usage:list")),
+    Route("GET", "/v2.1/os-simple-tenant-usage/{tenant_id}", usage.show),
+    Route("GET", "/v2.1/extensions", extensions.index, _rule("extensions")),
+    Route("GET", "/v2.1/extensions/{alias}", extensions.show, _rule("extensions")),
 ]
 """All under `/compute`."""
+
+OLD_ROUTES = [
+    replace(route, path=route.path.replace("/v2.1", "/v2", 1))
+    for route in ROUTES
+    if route.path.startswith("/v2.1") and route.since <= (2, 1)
+]
+"""The API of before microversions, `/v2`: what 2.1 has, for clients that ask for nothing newer."""
 
 NEPHELE_ROUTES = [
     Route("GET", "/v1/servers/{server_id}/trace", nephele.trace),
@@ -178,5 +219,6 @@ def api(compute: Compute) -> list[Api]:
     policy = Policy(RULES)
     return [
         Api("compute", "/compute", compute, ROUTES, faults.nova, policy, VERSIONS, project_prefix="/v2.1"),
+        Api("compute", "/compute", compute, OLD_ROUTES, faults.nova, policy, project_prefix="/v2"),
         Api("nephele", "/nephele", compute, NEPHELE_ROUTES, faults.nephele, policy),
     ]

@@ -9,9 +9,11 @@ import sqlalchemy as sa
 
 from nephele.compute import rows
 from nephele.compute.actions import Actions
+from nephele.compute.aggregates import Aggregates
 from nephele.compute.conductor import Conductor
 from nephele.compute.doctor import Doctor
 from nephele.compute.flavors import Flavors
+from nephele.compute.groups import Groups
 from nephele.compute.guest_data import GuestData
 from nephele.compute.hosts import COMPUTE, Hosts
 from nephele.compute.key_pairs import KeyPairs
@@ -25,6 +27,7 @@ from nephele.compute.scheduler.service import Scheduler
 from nephele.compute.servers import Servers
 from nephele.compute.tables import block_devices
 from nephele.compute.tables import servers as servers_table
+from nephele.compute.usage import Usages
 from nephele.config import Settings
 from nephele.identity.service import Identity
 from nephele.image.service import Images
@@ -86,6 +89,9 @@ class Compute:
         self.flavors = Flavors(store, clock, ids)
         self.key_pairs = KeyPairs(store, clock, self.quotas)
         self.hosts = Hosts(store, clock, ids, placement, settings.scheduler, settings.availability_zone)
+        self.groups = Groups(store, clock, ids, self.quotas)
+        self.aggregates = Aggregates(store, clock, ids, self.hosts, placement)
+        self.usages = Usages(store)
         self.placing = Placing(store, self.hosts)
         self.scheduler = Scheduler(store, placement, self.placing, settings.scheduler.filtering)
         self.guests = GuestData(store, networks, settings.vendor_data)
@@ -97,7 +103,8 @@ class Compute:
         self.actions = Actions(store)
         self.doctor = Doctor(self)
         self.launching = Launching(
-            store, clock, ids, engine, images, networks, volumes, self.flavors, self.key_pairs, self.quotas, self.hosts
+            *(store, clock, ids, engine, images, networks, volumes),
+            *(self.flavors, self.key_pairs, self.quotas, self.hosts, self.groups),
         )
         self._stopping = threading.Event()
         for operation in OPERATIONS:

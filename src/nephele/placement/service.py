@@ -71,6 +71,11 @@ class Placement:
             if wanted != had:
                 tree.write_traits(db, provider, wanted, self.clock.now())
 
+    def aggregates(self, uuid: str) -> set[str]:
+        """Which aggregates a provider is in.  Raises PROVIDER_NOT_FOUND."""
+        with self.store.read() as db:
+            return set(tree.read_aggregates(db, tree.find_provider(db, uuid)))
+
     def set_aggregates(self, uuid: str, aggregates: Iterable[str]) -> None:
         """Say which aggregates a provider is in.  Raises PROVIDER_NOT_FOUND."""
         with self.store.write() as db:

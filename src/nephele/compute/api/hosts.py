@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from nephele.compute.hosts import COMPUTE, HOST_NOT_FOUND
+from nephele.compute.hosts import COMPUTE, HOST_NOT_FOUND, SERVICE_NOT_FOUND
 from nephele.compute.model import Hypervisor, Service
 from nephele.kernel.clock import iso_micros
 from nephele.kernel.errors import BAD_REQUEST, Error
@@ -107,6 +107,17 @@ def _old_change(what: str, change: OldServiceChange, version: Version) -> tuple[
 def _changed(compute: "Compute", call: Call, service_id: str, values: dict[str, Any]) -> dict[str, Any]:
     service = compute.hosts.update_service(service_id, **values)
     return _service(compute, call, service, compute.hosts.zones(), 0)
+
+
+def delete_service(compute: "Compute", call: Call) -> None:
+    """Forget a service, by id; before 2.53 that is its place in the list."""
+    wanted = call.path["service_id"]
+    if call.version < (2, 53):
+        found = compute.hosts.services()
+        if not wanted.isdigit() or not 1 <= int(wanted) <= len(found):
+            raise SERVICE_NOT_FOUND(service_id=wanted)
+        wanted = found[int(wanted) - 1].id
+    compute.hosts.delete_service(wanted)
 
 
 # -- hypervisors -------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What a request to launch or change a server may hold, in each microversion."""
 
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -159,10 +160,23 @@ def new_server(body: CreateServerBody, version: Version) -> NewServer:
         max_count=most,
         description=_description(server, version),
         hostname=_text(server.hostname),
-        access_ip_v4=server.accessIPv4,
-        access_ip_v6=server.accessIPv6,
+        access_ip_v4=canonical_ip(server.accessIPv4, 4),
+        access_ip_v6=canonical_ip(server.accessIPv6, 6),
         disk_config=server.disk_config,
     )
+
+
+def canonical_ip(text: str, version: int) -> str:
+    """An address in its one short spelling (RFC 5952); empty stays empty.  Raises BAD_REQUEST."""
+    try:
+        address = ip_address(text) if text else None
+    except ValueError:
+        address = None
+    if text and (address is None or address.version != version):
+        raise BAD_REQUEST(
+            reason=f"Invalid input for field/attribute accessIPv{version}. Value: {text}. It is no such address."
+        )
+    return str(address) if address else ""
 
 
 def truth(value: bool | str | int | None) -> bool:

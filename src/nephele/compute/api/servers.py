@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from nephele.compute.api import server_views as views
-from nephele.compute.api.server_bodies import CreateServerBody, Hostname, Name, check_fields, new_server, truth
+from nephele.compute.api.server_bodies import (
+    CreateServerBody,
+    Hostname,
+    Name,
+    canonical_ip,
+    check_fields,
+    new_server,
+    truth,
+)
 from nephele.compute.api.server_filters import conditions
 from nephele.compute.api.server_views import Around
 from nephele.compute.model import Server
@@ -153,6 +161,9 @@ def update(compute: "Compute", call: Call) -> dict[str, Any]:
     change: ChangedServer = call.body.server
     check_fields(change, call.version, {"description": (2, 19), "hostname": (2, 90)})
     values = {column: value for name, column in COLUMNS.items() if (value := getattr(change, name)) is not UNSET}
+    for column, version in (("access_ip_v4", 4), ("access_ip_v6", 6)):
+        if column in values:
+            values[column] = canonical_ip(values[column], version)
     server = compute.servers.update(call.context, call.path["server_id"], **values)
     return {"server": views.detail(call, server, look_around(compute, call, [server]), single=True)}
 

@@ -1,6 +1,7 @@
 """Nova's operations, one line each."""
 
 from dataclasses import replace
+from typing import Any
 
 from nephele.compute.api import (
     aggregates,
@@ -217,8 +218,9 @@ NEPHELE_ROUTES = [
 def api(compute: Compute) -> list[Api]:
     """Nova's HTTP face at `/compute`, and our own at `/nephele`."""
     policy = Policy(RULES)
+    nova: dict[str, Any] = {"faults": faults.nova, "policy": policy, "hides_methods": True}
     return [
-        Api("compute", "/compute", compute, ROUTES, faults.nova, policy, VERSIONS, project_prefix="/v2.1"),
-        Api("compute", "/compute", compute, OLD_ROUTES, faults.nova, policy, project_prefix="/v2"),
+        Api("compute", "/compute", compute, ROUTES, versions=VERSIONS, project_prefix="/v2.1", **nova),
+        Api("compute", "/compute", compute, OLD_ROUTES, project_prefix="/v2", **nova),
         Api("nephele", "/nephele", compute, NEPHELE_ROUTES, faults.nephele, policy),
     ]

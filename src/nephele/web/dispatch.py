@@ -111,6 +111,8 @@ class Endpoint:
     async def _choose(self, method: str, version: Version, call: Call) -> tuple[Route, bytes | msgspec.Raw]:
         """The route for this method, action and microversion, and the body to decode for it."""
         routes = self._candidates(method)
+        if not routes and self.api.hides_methods:
+            raise NOT_FOUND()
         if not routes:
             raise NOT_ALLOWED(method=method, allowed=", ".join(sorted(self.routes)))
         raw: bytes | msgspec.Raw = b""

@@ -65,6 +65,7 @@ class Api:
         project_prefix: paths below this may be followed by a project id, which is checked and dropped:
             `/v2.1` makes `/v2.1/{project_id}/servers` another name of `/v2.1/servers`.
         exact_paths: a path with a slash too many at its end is not there.
+        hides_methods: a method that a path does not have is answered with 404 instead of 405, as Nova's router does.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Api:
     max_body: int = 114_688
     project_prefix: str = ""
     exact_paths: bool = False
+    hides_methods: bool = False
 
 
 @dataclass(slots=True)

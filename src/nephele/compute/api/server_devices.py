@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from nephele.compute.model import BlockDevice, Server
 from nephele.kernel.errors import BAD_REQUEST, Error
-from nephele.network.servers import ServerPort
+from nephele.network.model import ServerPort
 from nephele.web.call import Call
 
 if TYPE_CHECKING:

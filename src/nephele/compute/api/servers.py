@@ -44,6 +44,16 @@ class ChangedServer(Struct, frozen=True, forbid_unknown_fields=True):
     hostname: Hostname | UnsetType = UNSET
 
 
+NOT_OF_CHANGES = (
+    "OS-EXT-",
+    "OS-SRV-USG:",
+    "os-extended-",
+    "config_drive",
+    "key_name",
+    "security_groups",
+    "host_status",
+)
+"""What the answer to a change showed only from 2.75 on."""
 COLUMNS = {
     "name": "name",
     "accessIPv4": "access_ip_v4",
@@ -165,7 +175,10 @@ def update(compute: "Compute", call: Call) -> dict[str, Any]:
         if column in values:
             values[column] = canonical_ip(values[column], version)
     server = compute.servers.update(call.context, call.path["server_id"], **values)
-    return {"server": views.detail(call, server, look_around(compute, call, [server]), single=True)}
+    body = views.detail(call, server, look_around(compute, call, [server]), single=True)
+    if call.version < (2, 75):
+        body = {name: value for name, value in body.items() if not name.startswith(NOT_OF_CHANGES)}
+    return {"server": body}
 
 
 def delete(compute: "Compute", call: Call) -> None:

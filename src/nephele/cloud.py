@@ -31,6 +31,7 @@ from nephele.kernel.policy import Policy
 from nephele.kernel.store import Store, metadata
 from nephele.network import routes as network_routes
 from nephele.network.service import Networks
+from nephele.network.work import Settings as NetworkSettings
 from nephele.placement import routes as placement_routes
 from nephele.placement.service import Placement
 from nephele.volume import policy as volume_policy
@@ -67,7 +68,8 @@ class Cloud:
         self.volumes = Volumes(
             self.store, self.clock, self.ids, self.engine, Glance(self.images), backend, zone=settings.availability_zone
         )
-        self.networks = Networks(self.store, self.bus, self.clock, self.ids)
+        physical = NetworkSettings(physical_networks=("public", *(settings.provider_networks.keys() - {"public"})))
+        self.networks = Networks(self.store, self.bus, self.clock, self.ids, settings=physical)
         self.compute = Compute(
             settings,
             self.store,

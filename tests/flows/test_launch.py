@@ -162,6 +162,10 @@ def test_no_host_fits_and_the_fault_says_why(demo: Any, admin: Any) -> None:
         )
         server = wait_for_error(demo, made)
         assert server.fault["message"].startswith("No host fits: 3 of 3 short of memory, need 10000000 MB, best has ")
+        for command in (demo.compute.stop_server, lambda one: demo.compute.reboot_server(one, "HARD")):
+            with pytest.raises(exceptions.ConflictException, match="not ready"):
+                command(server)
+        assert demo.compute.get_server(server.id).fault == server.fault
         explained = nephele(demo, f"/servers/{server.id}/explain")
         assert len(explained["decision"]["refused"]) == 3
         demo.compute.delete_server(server)

@@ -24,9 +24,7 @@ CLOUD_AWAY = Error("cli.away", 503, "The cloud at {url} does not answer: {reason
 
 def cloud_arguments(parser: argparse.ArgumentParser) -> None:
     """Which cloud is asked, and in which form the answer is printed."""
-    parser.add_argument(
-        "--os-cloud", default=os.environ.get("OS_CLOUD"), help="the entry of clouds.yaml (default: OS_CLOUD)"
-    )
+    parser.add_argument("--os-cloud", help="the entry of clouds.yaml (default: OS_CLOUD)")
     parser.add_argument("--state-dir", type=Path, help="the state directory of a cloud on this machine")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -36,7 +34,7 @@ class Client:
 
     Args:
         options: the arguments of `cloud_arguments`.
-        admin: ask as administrator where a state directory is given.
+        admin: ask as administrator: where no entry is named by `--os-cloud`, as NAME-admin if there is that one.
     """
 
     def __init__(self, options: argparse.Namespace, *, admin: bool = False) -> None:
@@ -101,18 +99,23 @@ def _domain(auth: dict[str, Any], kind: str) -> dict[str, str]:
 
 
 def _find_entry(options: argparse.Namespace, *, admin: bool) -> dict[str, Any]:
-    if options.state_dir:
-        places = [options.state_dir / "clouds.yaml"]
-        name = options.os_cloud or ("nephele-admin" if admin else "nephele")
-    else:
-        given = os.environ.get("OS_CLIENT_CONFIG_FILE")
-        folders = [Path(), Path.home() / ".config/openstack", Path("/etc/openstack")]
-        places = [Path(given)] if given else [folder / "clouds.yaml" for folder in folders]
-        name = options.os_cloud or "nephele"
+    name = options.os_cloud or ("" if options.state_dir else os.environ.get("OS_CLOUD")) or "nephele"
+    names = [f"{name}-admin", name] if admin and not options.os_cloud else [name]
+    places = _places(options)
     for place in places:
         if place.exists():
             clouds = (yaml.safe_load(place.read_text()) or {}).get("clouds", {})
-            if name in clouds:
-                found: dict[str, Any] = clouds[name]
-                return found
+            for one in names:
+                if one in clouds:
+                    found: dict[str, Any] = clouds[one]
+                    return found
     raise NO_CLOUD(name=name, places=", ".join(map(str, places)))
+
+
+def _places(options: argparse.Namespace) -> list[Path]:
+    """The files that clouds are looked up in, first to last."""
+    if options.state_dir:
+        return [options.state_dir / "clouds.yaml"]
+    given = os.environ.get("OS_CLIENT_CONFIG_FILE")
+    folders = [Path(), Path.home() / ".config/openstack", Path("/etc/openstack")]
+    return [Path(given)] if given else [folder / "clouds.yaml" for folder in folders]

@@ -51,6 +51,7 @@ WRONG_STATE = Error(
     409,
     "Cannot '{command}' instance {server_id} while it is in {attribute} {value}",
 )
+NOT_READY = Error("server.not_ready", 409, "Instance {server_id} is not ready: it is on no host.")
 LOCKED = Error("server.locked", 409, "Instance {server_id} is locked")
 KEY_EXISTS = Error("key_pair.exists", 409, "Key pair '{name}' already exists.")
 KEY_NOT_FOUND = Error("key_pair.not_found", 404, "Keypair {name} not found for user {user_id}")

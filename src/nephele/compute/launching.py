@@ -219,7 +219,7 @@ class Launching:
             project_id=caller.project_id,
             user_id=caller.user_id,
             name=request.name,
-            hostname=request.hostname or sanitize_hostname(request.name) or f"server-{server_id}",
+            hostname=request.hostname or sanitize_hostname(request.name) or f"Server-{server_id}",
             description=request.description,
             vm_state=Vm.BUILDING,
             task_state=Task.SCHEDULING,

@@ -6,6 +6,7 @@ from nephele.kernel.lifecycle import Lifecycle, moves
 ANY = frozenset(Vm) - {Vm.DELETED}
 ANYTHING = frozenset(Task)
 
+STOPPABLE = {Vm.ACTIVE, Vm.RESCUED, Vm.ERROR}
 HARD = {Vm.ACTIVE, Vm.STOPPED, Vm.PAUSED, Vm.SUSPENDED, Vm.ERROR}
 
 # fmt: off
@@ -13,7 +14,7 @@ HARD = {Vm.ACTIVE, Vm.STOPPED, Vm.PAUSED, Vm.SUSPENDED, Vm.ERROR}
 LIFE = Lifecycle((
     moves("create",       set(),                    Task.SCHEDULING,     Vm.ACTIVE,  within=1800, fails=Vm.ERROR),
     moves("start",        {Vm.STOPPED},             Task.POWERING_ON,    Vm.ACTIVE,  within=120),
-    moves("stop",         {Vm.ACTIVE, Vm.RESCUED},  Task.POWERING_OFF,   Vm.STOPPED, within=180),
+    moves("stop",         STOPPABLE,                Task.POWERING_OFF,   Vm.STOPPED, within=180),
     moves("reboot",       {Vm.ACTIVE},              Task.REBOOTING,      Vm.ACTIVE,  within=240),
     moves("reboot_hard",  HARD,                     Task.REBOOTING_HARD, Vm.ACTIVE,  within=180),
     moves("delete",       ANY,                      Task.DELETING,       Vm.DELETED, within=600, during=ANYTHING),

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from nephele.compute import messages as m
 from nephele.compute import rows
-from nephele.compute.errors import LOCKED, SERVER_NOT_FOUND, TOO_MANY_ITEMS, WRONG_STATE
+from nephele.compute.errors import LOCKED, NOT_READY, SERVER_NOT_FOUND, TOO_MANY_ITEMS, WRONG_STATE
 from nephele.compute.lifecycle import LIFE
 from nephele.compute.model import BlockDevice, Server, Task
 from nephele.compute.operations.delete import DELETE, Delete
@@ -113,13 +113,16 @@ class Servers:
     def command(self, caller: Context, server_id: str, command: str, data: Struct | None = None) -> None:
         """Accept a command of the server's life.
 
-        Raises LOCKED, or WRONG_STATE naming the command and the state; nothing changes then.
+        Raises LOCKED, NOT_READY where it is on no host, or WRONG_STATE naming the command and the state; nothing
+        changes then.
         """
         move = LIFE[command]
         with self.store.write() as db:
             server = self.show(caller, server_id)
             self._check_lock(caller, server)
             self._check_state(server, command)
+            if not server.host:
+                raise NOT_READY(server_id=server.id)
             self.states.show(db, server.id, move.shows)
             self.engine.begin(command, data or Power(), caller, server.id)
 

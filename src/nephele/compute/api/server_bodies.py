@@ -138,6 +138,8 @@ def new_server(body: CreateServerBody, version: Version) -> NewServer:
         raise BAD_REQUEST(reason="personality: file injection was removed with microversion 2.57; use user_data.")
     if server.personality:
         raise BAD_REQUEST(reason="File injection (personality) is not supported; use user_data or a config drive.")
+    if server.trusted_image_certificates not in (UNSET, None, []):
+        raise BAD_REQUEST(reason="trusted_image_certificates: signatures of images are not validated here.")
     least = int(server.min_count)
     most = int(server.max_count) if server.max_count is not None else max(least, 1)
     return NewServer(

@@ -3,12 +3,11 @@
 import platform
 from collections.abc import Iterator
 
-import sqlalchemy as sa
-
 from nephele.client_file import ensure_passwords, write_client_file
 from nephele.compute import routes as compute_routes
 from nephele.compute.service import Compute
 from nephele.config import Settings
+from nephele.health import HealthPage, MetricsPage
 from nephele.hypervisors import Hypervisors
 from nephele.identity import policy as identity_policy
 from nephele.identity import routes as identity_routes
@@ -28,7 +27,8 @@ from nephele.kernel.engine import Engine
 from nephele.kernel.errors import Refused
 from nephele.kernel.ids import Ids
 from nephele.kernel.policy import Policy
-from nephele.kernel.store import Store, metadata
+from nephele.kernel.store import Store
+from nephele.migrations import make_tables
 from nephele.network import routes as network_routes
 from nephele.network.service import Networks
 from nephele.network.work import Settings as NetworkSettings
@@ -87,7 +87,11 @@ class Cloud:
         self.volumes.ask_before_detaching(self.compute.holds)
         self.hypervisors = Hypervisors(settings, self.bus, self.clock, self._download)
         edge = Edge(self.identity.verify, self.ids, None, settings.public_url)
-        self.app = build(self._apis(image_rules), edge)
+        pages = {
+            "/healthz": HealthPage(self.store, self.engine),
+            "/metrics": MetricsPage(self.store, self.engine, edge.metrics),
+        }
+        self.app = build(self._apis(image_rules), edge, pages)
 
     def _make_images(self, rules: Policy) -> Images:
         told = self.settings.images
@@ -151,12 +155,9 @@ class Cloud:
         self.engine.start()
 
     def _make_tables(self) -> bool:
-        """True where the database was empty."""
+        """True where the database was empty.  Raises OTHER_SCHEMA."""
         with self.store.write() as db:
-            new = not sa.inspect(db).get_table_names()
-            if new:
-                metadata.create_all(db)
-        return new
+            return make_tables(db)
 
     def _verify_on_bus(self, token: str) -> Context:
         return self.identity.verify(token, delegated=True)

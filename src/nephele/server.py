@@ -48,7 +48,7 @@ def serve(settings: Settings, *, log_level: str, started: float, say: Callable[[
     """
     os.umask(0o066)  # files are ours alone; folders may be passed, where QEMU runs as a user of its own
     settings.state_dir.mkdir(mode=0o711 if settings.driver == "libvirt" else 0o700, parents=True, exist_ok=True)
-    with _locked(settings.state_dir):
+    with locked_state(settings.state_dir):
         listener = _listen(settings)
         logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
         from nephele.cloud import Cloud
@@ -97,7 +97,7 @@ async def _serve(app: Asgi, listener: socket.socket, announce: Callable[[], None
     await server.shutdown(sockets=[listener])
 
 
-def _locked(directory: Path) -> IO[str]:
+def locked_state(directory: Path) -> IO[str]:
     """Hold the state directory for this process; the kernel lets go when it dies, however it dies."""
     file = (directory / "lock").open("a+")
     try:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 from tests.flows.conftest import connect
 from tests.running import RunningCloud, running_cloud, start_cloud, stop_cloud
@@ -42,3 +43,13 @@ def test_a_lost_clouds_yaml_is_written_anew(tmp_path: Path) -> None:
 
 def test_the_first_image_is_there(demo: Any) -> None:
     assert demo.image.find_image("nephele-guest").status == "active"
+
+
+def test_health_and_metrics_need_no_token(cloud: RunningCloud, demo: Any) -> None:
+    health = httpx.get(f"{cloud.url}/healthz")
+    assert (health.status_code, health.json()) == (200, {"store": True, "conductor": True})
+    demo.list_flavors()
+    metrics = httpx.get(f"{cloud.url}/metrics")
+    assert metrics.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'nephele_http_requests_total{service="compute",method="GET",status="200"}' in metrics.text
+    assert "# TYPE nephele_operations_open gauge" in metrics.text

@@ -12,6 +12,7 @@ COMMANDS = {
     "explain": "print which hosts fit a server, and why the others do not",
     "doctor": "print what is left over, stuck or overdue; exits 0 only where nothing is",
     "reap": "remove what doctor finds, after showing it",
+    "db": "bring the database of a stopped cloud to this version's schema",
     "guest": "build the tiny guest, a bootable image to try a cloud with",
 }
 """What each subcommand is for; its module in this package has `arguments(parser)` and `run(options) -> int`."""

@@ -158,6 +158,9 @@ class Engine:
         self._rescue_pool = ThreadPoolExecutor(4, thread_name_prefix="overdue")
         self._mine: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self.ended: Counter[tuple[str, str]] = Counter()
+        """How many operations ended here, by kind and state."""
+        self._looked_at = clock.now()
         self._stopping = threading.Event()
         self._ticker = threading.Thread(target=self._tick_for_ever, name="conductor", daemon=True)
 
@@ -170,6 +173,10 @@ class Engine:
         self.bus.serve(RUN, lambda run: self._run(run.operation_id), pool=self._pool)
         self._recover(everything=self.alone)
         self._ticker.start()
+
+    def is_running(self) -> bool:
+        """Whether it takes work and has looked after it lately."""
+        return self._ticker.is_alive() and self.clock.now() - self._looked_at < LEASE
 
     def stop(self) -> None:
         """Stop at the next step's end; what is unfinished is resumed by the next start."""
@@ -293,6 +300,11 @@ class Engine:
         for (follower,) in waiting:
             self.bus.cast(RUN, Run(follower))
 
+    def count_end(self, kind: str, state: State) -> None:
+        """An operation ended."""
+        with self._lock:
+            self.ended[kind, state] += 1
+
     # -- looking after -----------------------------------------------------------------------------------------
 
     def _recover(self, *, everything: bool = False) -> None:
@@ -320,6 +332,7 @@ class Engine:
                 )
             late = sa.and_(c.state.in_((State.PENDING, State.RUNNING)), c.deadline < now)
             overdue = db.execute(sa.select(c.id).where(late)).scalars().all()
+        self._looked_at = now
         for id in overdue:
             self._rescue_pool.submit(self._give_up, id)
         self._recover()
@@ -445,6 +458,7 @@ class _Drive:
             self.operation.on_done(self.parts, db, self.work)
             self._update(db, State.DONE, self.place, finished_at=self.engine.clock.now())
             self._store_spans(db)
+        self.engine.count_end(self.work.kind, State.DONE)
 
     def _end(self, failure: Failure) -> None:
         state = State.INTERRUPTED if failure.code == INTERRUPTED.code else State.FAILED
@@ -452,6 +466,7 @@ class _Drive:
             self.operation.on_failed(self.parts, db, self.work, failure)
             self._update(db, state, self.place, failure, self.engine.clock.now())
             self._store_spans(db)
+        self.engine.count_end(self.work.kind, state)
 
     def _update(
         self,

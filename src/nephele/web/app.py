@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -18,8 +18,8 @@ _PROJECT_ID = re.compile(r"/([0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3
 Asgi = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 
-def build(apis: list[Api], edge: Edge) -> Asgi:
-    """The application that answers for all `apis`."""
+def build(apis: list[Api], edge: Edge, pages: Mapping[str, object] | None = None) -> Asgi:
+    """The application that answers for all `apis`, and with `pages` (Falcon's resources by path) besides them."""
     app = falcon.asgi.App()
     app.req_options.strip_url_path_trailing_slash = True
     app.resp_options.default_media_type = None  # type: ignore[assignment]  # no body, no type
@@ -30,6 +30,8 @@ def build(apis: list[Api], edge: Edge) -> Asgi:
         for path, routes in by_path.items():
             app.add_route((api.prefix + path).rstrip("/") or "/", Endpoint(api, routes, edge))
         app.add_sink(partial(_nothing_here, api, edge), prefix=re.compile(re.escape(api.prefix) + r"(/|$)"))
+    for path, page in (pages or {}).items():
+        app.add_route(path, page)
     prefixes = [api.prefix + api.project_prefix for api in apis if api.project_prefix]
     return _without_project(app, prefixes)
 

@@ -20,6 +20,7 @@ from nephele.web import bodies
 from nephele.web.access import permits
 from nephele.web.call import Call
 from nephele.web.faults import JSON, Asked, keystone
+from nephele.web.metrics import Metrics
 from nephele.web.microversions import Version, spoken
 from nephele.web.routing import PUBLIC, Api, Reply, Route
 
@@ -75,8 +76,10 @@ class Endpoint:
             log.exception("%s %s %s failed", request_id, method, request.path)
             edge.refuse(api, INTERNAL(request_id=request_id), Asked(request_id, version), response, request)
         edge.finish(api, version, request_id, response)
+        took = elapsed()
+        edge.metrics.observe(api.name, method, int(response.status), took / 1000)
         if access.isEnabledFor(logging.INFO):
-            access.info("%s %s %s %s %.1f ms", request_id, method, request.relative_uri, response.status, elapsed())
+            access.info("%s %s %s %s %.1f ms", request_id, method, request.relative_uri, response.status, took)
 
     def _caller(self, method: str, request: falcon.asgi.Request, request_id: str, path: dict[str, str]) -> Context:
         token = request.get_header("X-Auth-Token")
@@ -170,6 +173,7 @@ class Edge:
     """
 
     def __init__(self, verify: Verify, ids: Ids, executor: Executor | None, public_url: str) -> None:
+        self.metrics = Metrics()
         self.verify = verify
         self.ids = ids
         self.executor = executor

@@ -243,3 +243,24 @@ def test_running_names_what_is_under_way(start: Callable[[], Engine], store: Sto
     world.release.set()
     wait_for(store, id, "done")
     assert engine.running("thing") == []
+
+
+def test_an_engine_that_looks_at_nothing_any_more_does_not_count_as_running(
+    start: Callable[[], Engine], clock: FakeClock
+) -> None:
+    engine = start()
+    assert engine.is_running()
+    clock.advance(31)
+    assert not engine.is_running()
+    engine.tick()
+    assert engine.is_running()
+
+
+def test_ends_are_counted(start: Callable[[], Engine], store: Store, world: World) -> None:
+    engine = start()
+    world.fail_at = "two"
+    engine.begin("build", Plan(), CALLER, "thing")
+    deadline = time.monotonic() + 10
+    while not engine.ended and time.monotonic() < deadline:
+        time.sleep(0.002)
+    assert engine.ended == {("build", "failed"): 1}

@@ -259,3 +259,46 @@ def test_a_host_with_servers_is_not_forgotten(demo: Any, admin: Any, server: Any
     with pytest.raises(exceptions.ConflictException):
         admin.compute.delete_service(service)
     assert call(admin, "DELETE", f"/os-services/{server.id}", "2.53").status_code == 404
+
+
+def test_images_in_novas_words(demo: Any) -> None:
+    image = demo.image.find_image("nephele-guest")
+    assert call(demo, "GET", "/images", "2.36").status_code == 404
+    shown = call(demo, "GET", f"/images/{image.id}").json()["image"]
+    assert (shown["status"], shown["progress"], shown["OS-EXT-IMG-SIZE:size"]) == ("ACTIVE", 100, image.size)
+    assert [one["id"] for one in call(demo, "GET", "/images/detail?name=nephele-guest").json()["images"]] == [image.id]
+    assert call(demo, "GET", "/images/nothing").status_code == 404
+    mine = demo.image.create_image("mine", data=b"x", disk_format="raw", container_format="bare", wait=True)
+    path = f"/images/{mine.id}/metadata"
+    try:
+        assert call(demo, "PUT", path, json={"metadata": {"a": "1", "b": "2"}}).json()["metadata"] == {
+            "a": "1",
+            "b": "2",
+        }
+        assert call(demo, "PUT", f"{path}/b", json={"meta": {"b": "3"}}).json() == {"meta": {"b": "3"}}
+        assert call(demo, "POST", path, json={"metadata": {"c": "4"}}).status_code == 200
+        assert call(demo, "DELETE", f"{path}/a").status_code == 204
+        assert call(demo, "GET", path).json() == {"metadata": {"b": "3", "c": "4"}}
+        assert call(demo, "GET", f"{path}/a").status_code == 404
+    finally:
+        assert call(demo, "DELETE", f"/images/{mine.id}").status_code == 204
+    assert call(demo, "GET", f"/images/{mine.id}").status_code == 404
+
+
+def test_hosts_and_hypervisors_of_old(demo: Any, admin: Any, server: Any) -> None:
+    host = admin.compute.get_server(server.id).compute_host
+    compute = [one for one in call(admin, "GET", "/os-hosts").json()["hosts"] if one["service"] == "compute"]
+    assert host in [one["host_name"] for one in compute]
+    rows = {r["resource"]["project"]: r["resource"] for r in call(admin, "GET", f"/os-hosts/{host}").json()["host"]}
+    assert rows["(used_now)"]["memory_mb"] >= rows[server.project_id]["memory_mb"] > 0
+    assert call(admin, "GET", f"/os-hosts/{host}/reboot").status_code == 501
+    assert call(admin, "GET", "/os-hosts/nowhere").status_code == 404
+    assert call(admin, "PUT", f"/os-hosts/{host}", json={"status": "disable"}).json()["status"] == "disabled"
+    assert call(admin, "PUT", f"/os-hosts/{host}", json={"status": "enable"}).json()["status"] == "enabled"
+    assert call(admin, "GET", "/os-hosts", "2.43").status_code == 404
+    total = call(admin, "GET", "/os-hypervisors/statistics").json()["hypervisor_statistics"]
+    assert total["count"] == 3
+    assert total["running_vms"] >= 1
+    found = call(admin, "GET", "/os-hypervisors/sim/servers").json()["hypervisors"]
+    assert server.id in [one["uuid"] for hypervisor in found for one in hypervisor.get("servers", [])]
+    assert call(demo, "GET", "/os-hypervisors/statistics").status_code == 403

@@ -8,8 +8,10 @@ from nephele.compute.api import (
     extensions,
     flavors,
     hosts,
+    images,
     key_pairs,
     nephele,
+    old_hosts,
     quotas,
     security_groups,
     server_actions,
@@ -41,6 +43,8 @@ from nephele.web.routing import PUBLIC, Api, Route
 VERSIONS = Versions("compute", (2, 1), (2, 104), "X-OpenStack-Nova-API-Version")
 SERVER = "/v2.1/servers/{server_id}"
 ACTION = f"{SERVER}/action"
+HOST = "/v2.1/os-hosts/{host_name}"
+IMAGE = "/v2.1/images/{image_id}"
 AGGREGATES = "/v2.1/os-aggregates"
 AGGREGATE = f"{AGGREGATES}/{{aggregate_id}}"
 
@@ -130,6 +134,17 @@ ROUTES = [
     Route("DELETE", "/v2.1/os-server-groups/{group_id}", server_groups.delete, _rule("os-server-groups:delete"),
           status=204),
 
+    Route("GET", "/v2.1/images", images.index, until=(2, 35)),
+    Route("GET", "/v2.1/images/detail", images.detail, until=(2, 35)),
+    Route("GET", IMAGE, images.show, until=(2, 35)),
+    Route("DELETE", IMAGE, images.delete, status=204, until=(2, 35)),
+    Route("GET", f"{IMAGE}/metadata", images.metadata, until=(2, 38)),
+    Route("POST", f"{IMAGE}/metadata", images.merge_metadata, body=images.Items, until=(2, 38)),
+    Route("PUT", f"{IMAGE}/metadata", images.replace_metadata, body=images.Items, until=(2, 38)),
+    Route("GET", f"{IMAGE}/metadata/{{key}}", images.show_item, until=(2, 38)),
+    Route("PUT", f"{IMAGE}/metadata/{{key}}", images.set_item, body=images.Item, until=(2, 38)),
+    Route("DELETE", f"{IMAGE}/metadata/{{key}}", images.delete_item, status=204, until=(2, 38)),
+
     Route("GET", "/v2.1/flavors", flavors.index),
     Route("POST", "/v2.1/flavors", flavors.create, _rule("os-flavor-manage:create"), envelope("flavor", NewFlavor)),
     Route("GET", "/v2.1/flavors/detail", flavors.detail),
@@ -166,6 +181,20 @@ ROUTES = [
     Route("GET", "/v2.1/os-hypervisors", hosts.hypervisors, _rule("os-hypervisors:list")),
     Route("GET", "/v2.1/os-hypervisors/detail", hosts.hypervisors_detail, _rule("os-hypervisors:list-detail")),
     Route("GET", "/v2.1/os-hypervisors/{hypervisor_id}", hosts.hypervisor, _rule("os-hypervisors:show")),
+    Route("GET", "/v2.1/os-hypervisors/statistics", hosts.statistics, _rule("os-hypervisors:statistics"),
+          until=(2, 87)),
+    Route("GET", "/v2.1/os-hypervisors/{hypervisor_id}/search", hosts.search, _rule("os-hypervisors:search"),
+          until=(2, 52)),
+    Route("GET", "/v2.1/os-hypervisors/{hypervisor_id}/servers", hosts.search_servers,
+          _rule("os-hypervisors:servers"), until=(2, 52)),
+    Route("GET", "/v2.1/os-hypervisors/{hypervisor_id}/uptime", hosts.uptime, _rule("os-hypervisors:uptime"),
+          until=(2, 87)),
+    Route("GET", "/v2.1/os-hosts", old_hosts.index, _rule("os-hosts:list"), until=(2, 42)),
+    Route("GET", HOST, old_hosts.show, _rule("os-hosts:show"), until=(2, 42)),
+    Route("PUT", HOST, old_hosts.update, _rule("os-hosts:update"), old_hosts.HostChange, until=(2, 42)),
+    Route("GET", f"{HOST}/startup", old_hosts.power, _rule("os-hosts:start"), until=(2, 42)),
+    Route("GET", f"{HOST}/shutdown", old_hosts.power, _rule("os-hosts:shutdown"), until=(2, 42)),
+    Route("GET", f"{HOST}/reboot", old_hosts.power, _rule("os-hosts:reboot"), until=(2, 42)),
     Route("GET", AGGREGATES, aggregates.index, _rule("os-aggregates:index")),
     Route("POST", AGGREGATES, aggregates.create, _rule("os-aggregates:create"), envelope("aggregate", NewAggregate)),
     Route("GET", AGGREGATE, aggregates.show, _rule("os-aggregates:show")),

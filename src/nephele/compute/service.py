@@ -84,7 +84,8 @@ class Compute:
         project_exists: Callable[[str], bool],
     ) -> None:
         self.store, self.bus, self.clock, self.engine = store, bus, clock, engine
-        self.networks, self.volumes, self.placement, self.project_exists = networks, volumes, placement, project_exists
+        self.images, self.networks, self.volumes, self.placement = images, networks, volumes, placement
+        self.project_exists = project_exists
         self.quotas = ComputeQuotas(store, settings.quotas)
         self.flavors = Flavors(store, clock, ids)
         self.key_pairs = KeyPairs(store, clock, self.quotas)

@@ -41,7 +41,7 @@ from nephele.kernel.ids import Ids
 from nephele.kernel.policy import Policy
 from nephele.kernel.store import Store
 from nephele.kernel.trace import Recorder
-from nephele.web.paging import MARKER_NOT_FOUND
+from nephele.web.paging import MARKER_NOT_FOUND, Page
 
 YOUNG = 3600
 """Seconds within which a file without an image is not taken for an orphan."""
@@ -361,6 +361,11 @@ class Images:
             chosen = db.execute(*listing.select(caller, asked, marker, sqlite=self.store.is_sqlite)).all()
         shown: dict[tuple[str | None, str], bool] = {}
         return tuple(each for each in map(rows.from_row, chosen) if self._shows(caller, each, shown))
+
+    def newest(self, caller: Context, limit: int, marker: str = "", name: str = "") -> tuple[Image, ...]:
+        """At most `limit` images that the caller sees, newest first, behind `marker`; those of a name, or all."""
+        named = (listing.Compare("name", "eq", name),) if name else ()
+        return self.list(caller, Listing(Page(limit, marker, listing.NEWEST_FIRST), compares=named))
 
     def _shows(self, caller: Context, image: Image, known: dict[tuple[str | None, str], bool]) -> bool:
         """Whether the policy shows the image; asked once for each owner and visibility."""

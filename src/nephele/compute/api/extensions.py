@@ -32,6 +32,7 @@ EXTENSIONS = (
     Extension("os-attach-interfaces", "AttachInterfaces", "A server's ports.", "{server_id}/os-interface"),
     Extension("os-availability-zone", "AvailabilityZone", "Availability zones.", "/os-availability-zone"),
     Extension("os-console-output", "ConsoleOutput", "What a guest wrote to its console.", "#os-getConsoleOutput"),
+    Extension("os-consoles", "Consoles", "Consoles of guests.", "/remote-consoles"),
     Extension("os-flavor-access", "FlavorAccess", "Who may use a flavor.", "/os-flavor-access"),
     Extension("os-flavor-extra-specs", "FlavorExtraSpecs", "What a flavor asks of hosts.", "/os-extra_specs"),
     Extension("os-flavor-manage", "FlavorManage", "Flavors are made and removed.", "/flavors"),

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from nephele.compute.api.server_bodies import Bool, truth
 from nephele.compute.model import Flavor
 from nephele.kernel.errors import BAD_REQUEST, CONFLICT, Error
 from nephele.web.call import Call
@@ -40,7 +41,7 @@ class NewFlavor(Struct, frozen=True, forbid_unknown_fields=True):
     ephemeral: Natural = field(default=0, name="OS-FLV-EXT-DATA:ephemeral")
     swap: Natural = 0
     rxtx_factor: float | str = 1.0
-    is_public: bool = field(default=True, name="os-flavor-access:is_public")
+    is_public: Bool = field(default=True, name="os-flavor-access:is_public")
     description: Annotated[str, Meta(max_length=65535)] | UnsetType | None = UNSET
 
 
@@ -166,7 +167,7 @@ def create(compute: "Compute", call: Call) -> dict[str, Any]:
         ephemeral=int(new.ephemeral or 0),
         swap=int(new.swap or 0),
         rxtx_factor=_factor(new.rxtx_factor),
-        is_public=new.is_public,
+        is_public=truth(new.is_public),
         description=None if new.description is UNSET else new.description,
     )
     if not flavor.is_public:

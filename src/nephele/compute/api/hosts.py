@@ -1,6 +1,6 @@
 """`/os-services`, `/os-hypervisors`, `/os-availability-zone`."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 from msgspec import Struct
@@ -8,7 +8,7 @@ from msgspec import Struct
 from nephele.compute.hosts import COMPUTE, HOST_NOT_FOUND, SERVICE_NOT_FOUND
 from nephele.compute.model import Hypervisor, Service
 from nephele.kernel.clock import iso_micros
-from nephele.kernel.errors import BAD_REQUEST, Error
+from nephele.kernel.errors import BAD_REQUEST, UNSUPPORTED, Error
 from nephele.web.call import Call
 from nephele.web.microversions import Version
 from nephele.web.paging import MARKER_NOT_FOUND, next_href
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from nephele.compute.service import Compute
 
 HYPERVISOR_NOT_FOUND = Error("hypervisor.not_found", 404, "Hypervisor with ID '{hypervisor_id}' could not be found.")
+
+
+SUMMED = (
+    *("vcpus", "vcpus_used", "memory_mb", "memory_mb_used", "free_ram_mb"),
+    *("local_gb", "local_gb_used", "free_disk_gb", "disk_available_least"),
+)
+"""What statistics add up."""
 
 
 class ServiceChange(Struct, frozen=True, forbid_unknown_fields=True):
@@ -218,6 +225,42 @@ def _counters(compute: "Compute", call: Call, one: Hypervisor) -> dict[str, Any]
 
 def _servers(compute: "Compute", one: Hypervisor) -> list[dict[str, str]]:
     return [{"name": server.domain_name, "uuid": server.id} for server in compute.servers_on(one.host)]
+
+
+def statistics(compute: "Compute", call: Call) -> dict[str, Any]:
+    """The sums over all hypervisors whose service is enabled."""
+    enabled = {service.host for service in compute.hosts.services(binary=COMPUTE) if not service.disabled}
+    found = [_counters(compute, call, one) for one in compute.hosts.hypervisors() if one.host in enabled]
+    names = (*SUMMED, "running_vms", "current_workload")
+    return {"hypervisor_statistics": {"count": len(found)} | {n: sum(one[n] for one in found) for n in names}}
+
+
+def search(compute: "Compute", call: Call) -> dict[str, Any]:
+    """Hypervisors whose names have a word in them."""
+    return {"hypervisors": [_hypervisor(compute, call, one, detailed=False) for one in _matching(compute, call)]}
+
+
+def search_servers(compute: "Compute", call: Call) -> dict[str, Any]:
+    """The same with their servers."""
+    bodies = []
+    for one in _matching(compute, call):
+        servers = _servers(compute, one)
+        bodies.append(_hypervisor(compute, call, one, detailed=False) | ({"servers": servers} if servers else {}))
+    return {"hypervisors": bodies}
+
+
+def _matching(compute: "Compute", call: Call) -> list[Hypervisor]:
+    pattern = call.path["hypervisor_id"]
+    found = [one for one in compute.hosts.hypervisors() if pattern in one.hostname]
+    if not found:
+        raise HYPERVISOR_NOT_FOUND(hypervisor_id=pattern)
+    return found
+
+
+def uptime(compute: "Compute", call: Call) -> NoReturn:
+    """How long a host is up: nothing that hosts report."""
+    hypervisor(compute, call)
+    raise UNSUPPORTED(what="Telling a host's uptime")
 
 
 # -- zones -------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 from msgspec import Meta, Struct
 
@@ -24,6 +25,7 @@ Owners = dict[str, tuple[str, str]]
 
 GROUP_REFUSED = Error("security_group.refused", 400, "{reason}")
 GROUP_MISSING = Error("security_group.missing", 404, "{reason}")
+GROUP_EXISTS = Error("security_group.exists", 409, "{reason}")
 GROUP_LIMIT = Error("security_group.limit", 403, "{reason}")
 
 
@@ -51,12 +53,23 @@ class GroupName(Struct, frozen=True, forbid_unknown_fields=True):
     name: Name
 
 
+def _uuid(text: str) -> str:
+    """An id, which is a uuid.  Raises BAD_REQUEST."""
+    try:
+        UUID(text)
+    except ValueError:
+        raise BAD_REQUEST(reason=f"Security group id should be uuid: {text}") from None
+    return text
+
+
 @contextmanager
 def in_novas_words(*, conflict: Error = GROUP_REFUSED) -> Iterator[None]:
-    """Neutron's refusals with the statuses that Nova has for them: a conflict is bad input, or a limit."""
+    """Neutron's refusals with the statuses that Nova has for them: being in use is bad input, a quota a limit."""
     try:
         yield
     except Refused as refused:
+        if refused.error.name == "OverQuota":
+            raise GROUP_LIMIT(reason=refused.message) from None
         if refused.status == 409:
             raise conflict(reason=refused.message) from None
         if refused.status == 404:
@@ -76,14 +89,14 @@ def index(compute: "Compute", call: Call) -> dict[str, Any]:
 def show(compute: "Compute", call: Call) -> dict[str, Any]:
     """One group."""
     with in_novas_words():
-        group = compute.networks.groups.get(call.context, call.path["group_id"])
+        group = compute.networks.groups.get(call.context, _uuid(call.path["group_id"]))
     return {"security_group": group_views(compute, call, [group])[0]}
 
 
 def create(compute: "Compute", call: Call) -> dict[str, Any]:
     """A new group."""
     new: NewGroup = call.body.security_group
-    with in_novas_words(conflict=GROUP_LIMIT):
+    with in_novas_words(conflict=GROUP_EXISTS):
         group = compute.networks.groups.create(call.context, new.name, new.description or "")
     return {"security_group": group_views(compute, call, [group])[0]}
 
@@ -92,14 +105,16 @@ def update(compute: "Compute", call: Call) -> dict[str, Any]:
     """Another name and description."""
     new: NewGroup = call.body.security_group
     with in_novas_words():
-        group = compute.networks.groups.change(call.context, call.path["group_id"], new.name, new.description or "")
+        group = compute.networks.groups.change(
+            call.context, _uuid(call.path["group_id"]), new.name, new.description or ""
+        )
     return {"security_group": group_views(compute, call, [group])[0]}
 
 
 def delete(compute: "Compute", call: Call) -> None:
     """Remove a group that nothing uses."""
     with in_novas_words():
-        compute.networks.groups.delete(call.context, call.path["group_id"])
+        compute.networks.groups.delete(call.context, _uuid(call.path["group_id"]))
 
 
 # -- rules -------------------------------------------------------------------------------------------------------
@@ -113,10 +128,10 @@ def create_rule(compute: "Compute", call: Call) -> dict[str, Any]:
         raise BAD_REQUEST(reason="A rule lets in either a group or a cidr.")
     if new.ip_protocol is not None and None in ports and ports != (None, None):
         raise BAD_REQUEST(reason="Invalid port range: from_port and to_port belong together.")
-    with in_novas_words(conflict=GROUP_LIMIT):
+    with in_novas_words(conflict=GROUP_EXISTS):
         rule = compute.networks.groups.let_in(
             call.context,
-            new.parent_group_id,
+            _uuid(new.parent_group_id),
             protocol=new.ip_protocol,
             ports=ports,
             cidr=_cidr(new.cidr),
@@ -129,7 +144,7 @@ def create_rule(compute: "Compute", call: Call) -> dict[str, Any]:
 def delete_rule(compute: "Compute", call: Call) -> None:
     """Let it in no more."""
     with in_novas_words():
-        compute.networks.groups.delete_rule(call.context, call.path["rule_id"])
+        compute.networks.groups.delete_rule(call.context, _uuid(call.path["rule_id"]))
 
 
 def _port(value: int | str | None) -> int | None:

@@ -211,7 +211,7 @@ def _ec2(server: Server, ports: list[GuestPort], parts: list[str]) -> bytes | No
         return None
     found: Any = ec2(server, ports)
     for part in parts[1:]:
-        if not isinstance(found, dict) or part not in found:
+        if not isinstance(found, dict) or part not in found or part == "_name":
             return None
         found = found[part]
     return _listing(found).encode() if isinstance(found, dict) else str(found).encode()

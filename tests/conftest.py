@@ -113,6 +113,7 @@ def http(ids: Ids) -> Callable[..., Http]:
     return lambda *apis: Http(list(apis), ids)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers, tests with real guests share one: the processor is not there for more guests at once."""
     for item in items:

@@ -19,7 +19,6 @@ pytestmark = [
     pytest.mark.guests,
     pytest.mark.skipif(os.geteuid() != 0, reason="making namespaces needs root"),
     pytest.mark.skipif(not image_path().exists(), reason="`nephele guest build` makes the guest"),
-    pytest.mark.xdist_group("real-launch"),
 ]
 
 

@@ -106,7 +106,10 @@ def test_a_real_guest(host: LabHost, folder: Path) -> None:
     def ssh(command: str) -> str:
         words = ["ssh", "-i", str(folder / "key"), "-oBatchMode=yes", "-oStrictHostKeyChecking=no", "-oLogLevel=ERROR"]
         words += ["-oUserKnownHostsFile=/dev/null", "-oConnectTimeout=2", f"cirros@{FLOATING}", command]
-        done = subprocess.run(host.command(*words), capture_output=True, text=True, timeout=20, check=False)
+        try:
+            done = subprocess.run(host.command(*words), capture_output=True, text=True, timeout=20, check=False)
+        except subprocess.TimeoutExpired:
+            return ""
         return done.stdout.strip()
 
     settings = AgentSettings(

@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -57,6 +58,7 @@ def serve(settings: Settings, *, log_level: str, started: float, say: Callable[[
         url = settings.public_url or f"http://{settings.listen}:{port}"
         cloud = Cloud(settings, url)
         cloud.start()
+        gc.freeze()  # what a cloud is made of stays: the collector need not look at it again
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_serve(cloud.app, listener, lambda: _announce(settings, url, started, say)))

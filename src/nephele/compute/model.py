@@ -103,7 +103,7 @@ class Fault(Struct, frozen=True, kw_only=True):
     created_at: Instant
 
 
-class Server(Struct, frozen=True, kw_only=True):
+class Server(Struct, frozen=True):
     """A server, as its row holds it; the fields are the columns, in order.
 
     `number` counts up in a cloud and names the guest at the hypervisor; `node` is the hypervisor's host name.
@@ -163,7 +163,7 @@ class Server(Struct, frozen=True, kw_only=True):
         return f"instance-{self.number:08x}"
 
 
-class BlockDevice(Struct, frozen=True, kw_only=True):
+class BlockDevice(Struct, frozen=True):
     """One disk of a server; the fields are the columns, in order.
 
     `source` is image, volume, snapshot or blank; `destination` local or volume.

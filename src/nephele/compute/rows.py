@@ -12,6 +12,8 @@ from nephele.compute.tables import block_devices, servers
 from nephele.kernel.statements import Statement
 
 Thing = TypeVar("Thing", bound=Struct)
+_VM, _TASK = (Server.__struct_fields__.index(name) for name in ("vm_state", "task_state"))
+_VMS, _TASKS = {str(state): state for state in Vm}, {str(state): state for state in Task}
 _SERVER = Statement(servers.select().where(servers.c.id == sa.bindparam("server")))
 _DEVICES = Statement(
     block_devices.select()
@@ -29,9 +31,9 @@ def load(kind: type[Thing], row: Iterable[Any]) -> Thing:
 
 def server(row: Iterable[Any]) -> Server:
     """A row of `servers`."""
-    values = dict(zip(Server.__struct_fields__, row, strict=True))
-    values["vm_state"], values["task_state"] = Vm(values["vm_state"]), Task(values["task_state"])
-    return Server(**values)
+    values = list(row)
+    values[_VM], values[_TASK] = _VMS[values[_VM]], _TASKS[values[_TASK]]
+    return Server(*values)
 
 
 def server_row(db: sa.Connection, server_id: str) -> Server:
@@ -55,4 +57,4 @@ def insert_servers(db: sa.Connection, new: Sequence[Server], devices: Sequence[B
 
 def block_device(row: Iterable[Any]) -> BlockDevice:
     """A row of `block_devices`."""
-    return load(BlockDevice, row)
+    return BlockDevice(*row)

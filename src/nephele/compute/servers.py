@@ -20,6 +20,7 @@ from nephele.kernel.bus import Bus
 from nephele.kernel.clock import Clock, Instant, seconds
 from nephele.kernel.context import Context
 from nephele.kernel.engine import Engine
+from nephele.kernel.statements import Statement
 from nephele.kernel.store import Store
 from nephele.web.paging import MARKER_NOT_FOUND, Page, paged
 
@@ -55,6 +56,11 @@ SORTABLE: dict[str, sa.ColumnElement[Any]] = {
 """What a listing may be sorted by."""
 
 
+_VOLUMES = Statement(
+    block_devices.select()
+    .where(block_devices.c.server_id.in_(sa.bindparam("servers", expanding=True)), block_devices.c.volume_id != "")
+    .order_by(block_devices.c.device_name)
+)
 Delegate = Callable[[Context, str, Instant], str]
 """Makes a token of a caller, for one server, until an instant."""
 
@@ -97,15 +103,14 @@ class Servers:
                 if marker is None:
                     raise MARKER_NOT_FOUND(marker=page.marker)
             query = paged(servers.select().where(*wanted), page, SORTABLE, marker)
-            return [rows.server(row) for row in db.execute(query)]
+            return [rows.server(row) for row in db.execute(query).all()]
 
-    def devices(self, server_ids: Collection[str]) -> dict[str, list[BlockDevice]]:
-        """The block devices of some servers."""
-        query = block_devices.select().where(block_devices.c.server_id.in_(server_ids))
+    def volumes(self, server_ids: Collection[str]) -> dict[str, list[BlockDevice]]:
+        """The block devices of some servers that are volumes, by device name."""
         found: dict[str, list[BlockDevice]] = {server_id: [] for server_id in server_ids}
         with self.store.read() as db:
-            for row in db.execute(query.order_by(block_devices.c.device_name)):
-                found[row.server_id].append(rows.block_device(row))
+            for device in map(rows.block_device, _VOLUMES.rows(db, servers=list(server_ids))):
+                found[device.server_id].append(device)
         return found
 
     # -- commanding --------------------------------------------------------------------------------------------

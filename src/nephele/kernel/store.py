@@ -25,6 +25,10 @@ metadata = sa.MetaData()
 """All tables of all domains."""
 
 
+PREPARED = 1024
+"""Statements that each SQLite connection keeps prepared; the cloud has some hundreds, Python's default is 128."""
+
+
 class Json(sa.types.TypeDecorator[Any]):
     """A column that holds a value as JSON text, typed where a type is given."""
 
@@ -37,11 +41,14 @@ class Json(sa.types.TypeDecorator[Any]):
         self._decode = msgspec.json.Decoder(kind).decode
         self._encode = msgspec.json.Encoder(order="deterministic").encode
 
-    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str | None:
-        return None if value is None else self._encode(value).decode()
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], str | None]:
+        encode = self._encode
+        return lambda value: None if value is None else encode(value).decode()
 
-    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:
-        return None if value is None else self._decode(value)
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[str | None], Any]:
+        """One call for each value, where TypeDecorator's own way makes three."""
+        decode = self._decode
+        return lambda value: None if value is None else decode(value)
 
 
 class _Thread(threading.local):
@@ -75,7 +82,12 @@ class Store:
         """Connections whose transactions SQLAlchemy leaves alone: `_Writing` begins and ends them."""
         engine = sa.create_engine(
             self.url,
-            connect_args={"check_same_thread": False, "timeout": 30, "isolation_level": None},
+            connect_args={
+                "check_same_thread": False,
+                "timeout": 30,
+                "isolation_level": None,
+                "cached_statements": PREPARED,
+            },
             poolclass=NullPool if read_only else StaticPool,
         )
 

@@ -104,7 +104,7 @@ def _made_for(port: ServerPort, network_id: str) -> bool:
 def volumes(compute: "Compute", call: Call) -> dict[str, Any]:
     """Its volumes, a part of them with `limit` and `offset`."""
     server = _server(compute, call)
-    found = [device for device in compute.servers.devices([server.id])[server.id] if device.volume_id]
+    found = compute.servers.volumes([server.id])[server.id]
     limit, offset = _whole(call, "limit", len(found)), _whole(call, "offset", 0)
     return {"volumeAttachments": [_attachment(device, call) for device in found[offset : offset + limit]]}
 
@@ -112,7 +112,7 @@ def volumes(compute: "Compute", call: Call) -> dict[str, Any]:
 def volume(compute: "Compute", call: Call) -> dict[str, Any]:
     """One of its volumes."""
     server = _server(compute, call)
-    for device in compute.servers.devices([server.id])[server.id]:
+    for device in compute.servers.volumes([server.id])[server.id]:
         if device.volume_id == call.path["volume_id"]:
             return {"volumeAttachment": _attachment(device, call)}
     raise VOLUME_NOT_ATTACHED(volume_id=call.path["volume_id"])

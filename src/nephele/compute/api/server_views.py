@@ -20,7 +20,7 @@ class Around(NamedTuple):
     """What a server's body shows of other services' things, read for a whole page at once."""
 
     ports: Mapping[str, list[ServerPort]]
-    devices: Mapping[str, list[BlockDevice]]
+    volumes: Mapping[str, list[BlockDevice]]
     extended: bool
     """Whether the caller may see hosts and the like."""
     host_status: Mapping[str, str]
@@ -70,7 +70,7 @@ def detail(call: Call, server: Server, around: Around, *, single: bool) -> dict[
         "OS-EXT-STS:task_state": server.task_state or None,
         "OS-EXT-STS:vm_state": server.vm_state,
         "OS-EXT-STS:power_state": server.power_state,
-        "os-extended-volumes:volumes_attached": _volumes(around.devices.get(server.id, []), version),
+        "os-extended-volumes:volumes_attached": _volumes(around.volumes.get(server.id, []), version),
     }
     if shown in WITH_PROGRESS:
         body["progress"] = server.progress
@@ -153,8 +153,7 @@ def security_groups(ports: list[ServerPort]) -> list[dict[str, str]]:
     return [{"name": name} for port in ports for name in port.security_groups]
 
 
-def _volumes(devices: list[BlockDevice], version: Version) -> list[dict[str, Any]]:
-    attached = [device for device in devices if device.volume_id]
+def _volumes(attached: list[BlockDevice], version: Version) -> list[dict[str, Any]]:
     if version < (2, 3):
         return [{"id": device.volume_id} for device in attached]
     return [{"id": device.volume_id, "delete_on_termination": device.delete_on_termination} for device in attached]

@@ -153,7 +153,7 @@ def look_around(compute: "Compute", call: Call, servers: list[Server]) -> Around
     shows_status = call.version >= (2, 16) and call.may(SEES_STATUS)
     return Around(
         ports=compute.networks.ports_of_servers(ids),
-        devices=compute.servers.devices(ids),
+        volumes=compute.servers.volumes(ids),
         extended=call.may(SEES_HOSTS),
         host_status=compute.host_status() if shows_status else {},
         host_status_shown=shows_status,

@@ -302,3 +302,12 @@ def test_hosts_and_hypervisors_of_old(demo: Any, admin: Any, server: Any) -> Non
     found = call(admin, "GET", "/os-hypervisors/sim/servers").json()["hypervisors"]
     assert server.id in [one["uuid"] for hypervisor in found for one in hypervisor.get("servers", [])]
     assert call(demo, "GET", "/os-hypervisors/statistics").status_code == 403
+
+
+def test_networks_in_novas_words(demo: Any) -> None:
+    found = {one["label"]: one for one in call(demo, "GET", "/os-tenant-networks").json()["networks"]}
+    assert {"private", "public"} <= set(found)
+    network = found["private"]
+    assert call(demo, "GET", f"/os-tenant-networks/{network['id']}").json() == {"network": network}
+    assert call(demo, "GET", "/os-tenant-networks/none").status_code == 404
+    assert call(demo, "GET", "/os-tenant-networks", "2.36").status_code == 404

@@ -33,6 +33,8 @@ _READ = (
     "os-server-groups:show",
     "os-security-groups:list",
     "os-security-groups:get",
+    "os-tenant-networks:list",
+    "os-tenant-networks:show",
     "os-security-groups:show",
     "os-simple-tenant-usage:show",
 )

@@ -19,6 +19,7 @@ from nephele.compute.api import (
     server_groups,
     server_labels,
     servers,
+    tenant_networks,
     usage,
     versions,
 )
@@ -134,6 +135,9 @@ ROUTES = [
     Route("DELETE", "/v2.1/os-server-groups/{group_id}", server_groups.delete, _rule("os-server-groups:delete"),
           status=204),
 
+    Route("GET", "/v2.1/os-tenant-networks", tenant_networks.index, _rule("os-tenant-networks:list"), until=(2, 35)),
+    Route("GET", "/v2.1/os-tenant-networks/{network_id}", tenant_networks.show, _rule("os-tenant-networks:show"),
+          until=(2, 35)),
     Route("GET", "/v2.1/images", images.index, until=(2, 35)),
     Route("GET", "/v2.1/images/detail", images.detail, until=(2, 35)),
     Route("GET", IMAGE, images.show, until=(2, 35)),

@@ -142,6 +142,12 @@ class Networks:
         with self.core.reading(SERVICE) as work:
             return {subnet.id: subnet for subnet in SUBNETS.where(work, tables.subnets.c.id.in_(ids))}
 
+    def visible(self, context: Context) -> list[Network]:
+        """The networks of the caller's project, and those that are shared with it."""
+        with self.core.reading(context) as work:
+            rows = work.db.execute(sa.select(tables.networks).where(NETWORKS.visible), {"me": work.me}).all()
+            return NETWORKS.read(work, rows)
+
     def mtus(self, ids: Collection[str]) -> dict[str, int]:
         """The MTUs of networks, by network id."""
         with self.core.reading(SERVICE) as work:

@@ -25,7 +25,6 @@ Owners = dict[str, tuple[str, str]]
 
 GROUP_REFUSED = Error("security_group.refused", 400, "{reason}")
 GROUP_MISSING = Error("security_group.missing", 404, "{reason}")
-GROUP_EXISTS = Error("security_group.exists", 409, "{reason}")
 GROUP_LIMIT = Error("security_group.limit", 403, "{reason}")
 
 
@@ -63,15 +62,15 @@ def _uuid(text: str) -> str:
 
 
 @contextmanager
-def in_novas_words(*, conflict: Error = GROUP_REFUSED) -> Iterator[None]:
-    """Neutron's refusals with the statuses that Nova has for them: being in use is bad input, a quota a limit."""
+def in_novas_words() -> Iterator[None]:
+    """Neutron's refusals with the statuses that Nova has for them: a conflict is bad input, a quota a limit."""
     try:
         yield
     except Refused as refused:
         if refused.error.name == "OverQuota":
             raise GROUP_LIMIT(reason=refused.message) from None
         if refused.status == 409:
-            raise conflict(reason=refused.message) from None
+            raise GROUP_REFUSED(reason=refused.message) from None
         if refused.status == 404:
             raise GROUP_MISSING(reason=refused.message) from None
         raise
@@ -96,7 +95,7 @@ def show(compute: "Compute", call: Call) -> dict[str, Any]:
 def create(compute: "Compute", call: Call) -> dict[str, Any]:
     """A new group."""
     new: NewGroup = call.body.security_group
-    with in_novas_words(conflict=GROUP_EXISTS):
+    with in_novas_words():
         group = compute.networks.groups.create(call.context, new.name, new.description or "")
     return {"security_group": group_views(compute, call, [group])[0]}
 
@@ -128,7 +127,7 @@ def create_rule(compute: "Compute", call: Call) -> dict[str, Any]:
         raise BAD_REQUEST(reason="A rule lets in either a group or a cidr.")
     if new.ip_protocol is not None and None in ports and ports != (None, None):
         raise BAD_REQUEST(reason="Invalid port range: from_port and to_port belong together.")
-    with in_novas_words(conflict=GROUP_EXISTS):
+    with in_novas_words():
         rule = compute.networks.groups.let_in(
             call.context,
             _uuid(new.parent_group_id),

@@ -140,7 +140,8 @@ def test_what_operators_see(admin: Cli, demo: Cli, server: str) -> None:
     assert limits["total_instances_used"] >= 1
     quota = {one["Resource"]: one["Limit"] for one in demo("quota", "show")}
     assert quota["instances"] == limits["max_total_instances"]
-    (usage,) = [one for one in admin("usage", "list") if one["Project"] == "demo"]
+    project = demo("server", "show", server)["project_id"]
+    (usage,) = [one for one in admin("usage", "list") if one["Project"] == project]
     assert usage["CPU Hours"] > 0
 
 

@@ -25,7 +25,7 @@ from nephele.network.messages import (
     NicRequest,
     ReleasePorts,
 )
-from nephele.network.model import ServerPort, Subnet
+from nephele.network.model import Network, ServerPort, Subnet
 from nephele.network.networks import NETWORKS
 from nephele.network.policy import RULES
 from nephele.network.ports import remove_ports

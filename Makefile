@@ -16,7 +16,8 @@ demo-clean:  ## remove all that demos have kept: a running cloud, images, caches
 	@[ ! -x $(BIN)/python ] || $(SUDO) $(BIN)/python -m nephele.demo --clean
 
 test: setup lint  ## every check and every test, with real guests
-	$(PYTEST) -n 2 --dist loadgroup tests
+	$(PYTEST) -n 2 -m 'not guests' tests
+	$(PYTEST) -m guests tests
 
 check: setup-venv lint test-unit  ## what to run before each commit: under a minute, no root
 

@@ -111,11 +111,3 @@ class Http:
 def http(ids: Ids) -> Callable[..., Http]:
     """`http(api, …)`: a client on those APIs."""
     return lambda *apis: Http(list(apis), ids)
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of the same name
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers, tests with real guests share one: the processor is not there for more guests at once."""
-    for item in items:
-        if item.get_closest_marker("guests"):
-            item.add_marker(pytest.mark.xdist_group("guests"))

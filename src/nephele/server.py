@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -58,6 +59,7 @@ def serve(settings: Settings, *, log_level: str, started: float, say: Callable[[
         url = settings.public_url or f"http://{settings.listen}:{port}"
         cloud = Cloud(settings, url)
         cloud.start()
+        sys.setswitchinterval(0.001)  # requests are answered beside operations that keep the processor busy
         gc.freeze()  # what a cloud is made of stays: the collector need not look at it again
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -68,12 +68,13 @@ class Statement:
         return self._for(db, values).run(db, values).rowcount
 
     def run_many(self, db: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Run it for each of `rows`; for none, do nothing."""
-        if db.dialect.name != "sqlite" and rows:
-            db.execute(self.statement, rows)
+        """Run it for each of `rows`, which have the same names; for none, do nothing."""
+        if not rows:
             return
-        for row in rows:
-            self._for(db, row).run(db, row)
+        if db.dialect.name != "sqlite":
+            db.execute(self.statement, rows)
+        else:
+            self._for(db, rows[0]).run_many(db, rows)
 
     def _for(self, db: sa.Connection, values: Mapping[str, Any]) -> "_Compiled":
         """The compiled form for lists of these lengths."""
@@ -133,8 +134,20 @@ class _Compiled:
         try:
             cursor: sqlite3.Cursor = raw.execute(self.sql, parameters)
         except sqlite3.Error as error:
-            raise sa.exc.DBAPIError.instance(self.sql, parameters, error, sqlite3.Error, dialect=db.dialect) from error
+            raise self._refused(db, parameters, error) from error
         return cursor
+
+    def run_many(self, db: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Give it to the driver once for all of `rows`."""
+        parameters = [self.ordered(row) for row in rows]
+        raw: Any = db.connection.dbapi_connection
+        try:
+            raw.executemany(self.sql, parameters)
+        except sqlite3.Error as error:
+            raise self._refused(db, parameters, error) from error
+
+    def _refused(self, db: sa.Connection, parameters: list[Any], error: sqlite3.Error) -> BaseException:
+        return sa.exc.DBAPIError.instance(self.sql, parameters, error, sqlite3.Error, dialect=db.dialect)
 
 
 def _default_of(column: sa.Column[Any]) -> Any:

@@ -58,7 +58,7 @@ def died(cloud: RunningCloud) -> None:
     assert cloud.process.wait(20) == -9
 
 
-@pytest.mark.parametrize(("step", "when"), steps(BOOT))
+@pytest.mark.parametrize(("step", "when"), list(steps(BOOT)))
 def test_a_launch_survives_a_kill_at_every_step(tmp_path: Path, step: str, when: str) -> None:
     cloud = start_cloud(tmp_path / "state", "--hosts", "2", program=(KILLER, step, when))
     server_id = create(connect(cloud, "nephele"))
@@ -73,7 +73,7 @@ def test_a_launch_survives_a_kill_at_every_step(tmp_path: Path, step: str, when:
         assert list(demo.network.ports(device_id=server_id)) == []
 
 
-@pytest.mark.parametrize(("step", "when"), steps(DELETE, STOP))
+@pytest.mark.parametrize(("step", "when"), list(steps(DELETE, STOP)))
 def test_an_action_survives_a_kill_at_every_step(tmp_path: Path, step: str, when: str) -> None:
     cloud = start_cloud(tmp_path / "state", program=(KILLER, step, when))
     demo = connect(cloud, "nephele")

@@ -44,7 +44,9 @@ def test_a_generated_key_is_a_pair(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "ssh-rsa", "ssh-rsa ???", "ssh-rsa AAAA", f"ssh-rsa {generate('me')[1].split()[1]}"]
+    "text",
+    ["", "ssh-rsa", "ssh-rsa ???", "ssh-rsa AAAA", f"ssh-rsa {generate('me')[1].split()[1]}"],
+    ids=["nothing", "only a type", "no base 64", "no key", "a key of another type"],
 )
 def test_what_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(Refused) as refused:

@@ -329,3 +329,16 @@ def test_parallel_creates_against_a_quota_give_exactly_the_quota(demo: User, lau
     refused = next(answer for answer in answers if answer.status_code == 403)
     assert "Requested 1, but already used 10 of 10" in refused.json()["forbidden"]["message"]
     assert len(servers(demo)) == 10
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/compute/v2.1/os-keypairs", "/compute/v2.1/servers", "/compute/v2.1/os-hypervisors/detail"),
+        *("/compute/v2.1/flavors", "/compute/v2.1/os-server-groups", "/network/v2.0/networks", "/volume/v3/volumes"),
+    ],
+)
+@pytest.mark.parametrize("limit", ["-1", "many", "²", "1.5", "9" * 5000])
+def test_a_limit_is_a_number(admin: User, path: str, limit: str) -> None:
+    answer = admin("GET", path, params={"limit": limit}, headers={"X-OpenStack-Nova-API-Version": "2.79"})
+    assert answer.status_code == 400, answer.text

@@ -160,7 +160,12 @@ class Server(Struct, frozen=True):
     @property
     def domain_name(self) -> str:
         """How the hypervisor calls it: `instance-0000002a`."""
-        return f"instance-{self.number:08x}"
+        return domain_name(self.number)
+
+
+def domain_name(number: int) -> str:
+    """How the hypervisor calls the server of that number."""
+    return f"instance-{number:08x}"
 
 
 class BlockDevice(Struct, frozen=True):

@@ -4,6 +4,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -19,7 +20,7 @@ from nephele.compute.hosts import COMPUTE, Hosts
 from nephele.compute.key_pairs import KeyPairs
 from nephele.compute.labels import Labels
 from nephele.compute.launching import Launching
-from nephele.compute.model import Server, Task
+from nephele.compute.model import Server, Task, domain_name
 from nephele.compute.operations import OPERATIONS
 from nephele.compute.placing import Placing
 from nephele.compute.quotas import ComputeQuotas
@@ -48,6 +49,14 @@ CONTROL = ("nova-conductor", "nova-scheduler")
 """The services that this process is."""
 BEAT_EVERY = 10.0
 """Seconds between two times that they are said to be alive."""
+
+
+class Placed(NamedTuple):
+    """A server on a host, and whether something is being done to it."""
+
+    id: str
+    domain_name: str
+    busy: bool
 
 
 class Compute:
@@ -151,12 +160,15 @@ class Compute:
         with self.store.read() as db:
             return [rows.server(row) for row in db.execute(query)]
 
-    def workload(self, host: str) -> int:
-        """How many servers of a host something is being done to."""
+    def placed(self) -> dict[str, list[Placed]]:
+        """The servers of every host that has any, in one query."""
         c = servers_table.c
-        busy = sa.and_(c.host == host, c.deleted_at.is_(None), c.task_state != Task.NONE)
+        query = sa.select(c.host, c.id, c.number, c.task_state).where(c.host != "", c.deleted_at.is_(None))
+        found: dict[str, list[Placed]] = {}
         with self.store.read() as db:
-            return int(db.execute(sa.select(sa.func.count()).where(busy)).scalar_one())
+            for host, server_id, number, task in db.execute(query.order_by(c.number)):
+                found.setdefault(host, []).append(Placed(server_id, domain_name(number), task != Task.NONE))
+        return found
 
     def host_status(self) -> dict[str, str]:
         """UP, DOWN or MAINTENANCE for each compute host."""

@@ -1,5 +1,6 @@
 """One request as a handler sees it: verified, negotiated, decoded."""
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
     from nephele.kernel.policy import Target
     from nephele.web.routing import Api
+
+
+_MOST = 0x7FFFFFFF
 
 
 class Query:
@@ -44,6 +48,17 @@ class Query:
         if text == "":
             return default
         raise BAD_REQUEST(reason=f"Invalid value for {name}: {text!r}. Accepted: true, false.")
+
+    def whole(self, name: str, default: int) -> int:
+        """A whole number ≥ 0 that a 32-bit integer holds.  Raises BAD_REQUEST for anything else."""
+        text = self.get(name)
+        if not text:
+            return default
+        if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) > _MOST:
+            raise BAD_REQUEST(
+                reason=f"Invalid input for query parameter {name}. Value: {text[:40]}. It must be an integer >= 0."
+            )
+        return int(text)
 
     def __contains__(self, name: str) -> bool:
         return any(key == name for key, _value in self.pairs)

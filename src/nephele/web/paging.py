@@ -27,6 +27,11 @@ class Page:
     sorts: tuple[tuple[str, bool], ...]
 
 
+def read_limit(query: Query, max_limit: int = 1000) -> int:
+    """How many are asked for; `max_limit` where more are, or none is said.  Raises BAD_REQUEST."""
+    return min(query.whole("limit", max_limit), max_limit)
+
+
 def read_page(query: Query, keys: frozenset[str], default: tuple[tuple[str, bool], ...], max_limit: int = 1000) -> Page:
     """The page that a query string asks for.
 
@@ -39,10 +44,7 @@ def read_page(query: Query, keys: frozenset[str], default: tuple[tuple[str, bool
     Raises:
         BAD_REQUEST: a limit that is no whole number ≥ 0, or an unknown sort key or direction.
     """
-    text = query.get("limit")
-    if text and not text.isdigit():
-        raise BAD_REQUEST(reason=f"Invalid input for query parameter limit. Value: {text}. It must be an integer >= 0.")
-    limit = min(int(text), max_limit) if text else max_limit
+    limit = read_limit(query, max_limit)
     pairs = [pair.partition(":")[::2] for pair in query.get("sort").split(",") if pair]
     if not pairs:
         directions = query.all("sort_dir")

@@ -143,7 +143,7 @@ def _is_public(call: Call) -> bool | None:
 
 def _least(call: Call, name: str) -> int:
     text = call.query.get(name, "0") or "0"
-    if not text.lstrip("-").isdigit():
+    if not text.lstrip("-").isdecimal():
         raise BAD_REQUEST(reason=f"Invalid {name} filter [{text}]. It must be an integer.")
     return int(text)
 

@@ -1,6 +1,6 @@
 """`/os-services`, `/os-hypervisors`, `/os-availability-zone`."""
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import msgspec
 from msgspec import Struct
@@ -11,10 +11,10 @@ from nephele.kernel.clock import iso_micros
 from nephele.kernel.errors import BAD_REQUEST, UNSUPPORTED, Error
 from nephele.web.call import Call
 from nephele.web.microversions import Version
-from nephele.web.paging import MARKER_NOT_FOUND, next_href
+from nephele.web.paging import MARKER_NOT_FOUND, next_href, read_limit
 
 if TYPE_CHECKING:
-    from nephele.compute.service import Compute
+    from nephele.compute.service import Compute, Placed
 
 HYPERVISOR_NOT_FOUND = Error("hypervisor.not_found", 404, "Hypervisor with ID '{hypervisor_id}' could not be found.")
 
@@ -121,7 +121,7 @@ def delete_service(compute: "Compute", call: Call) -> None:
     wanted = call.path["service_id"]
     if call.version < (2, 53):
         found = compute.hosts.services()
-        if not wanted.isdigit() or not 1 <= int(wanted) <= len(found):
+        if not wanted.isdecimal() or not 1 <= int(wanted) <= len(found):
             raise SERVICE_NOT_FOUND(service_id=wanted)
         wanted = found[int(wanted) - 1].id
     compute.hosts.delete_service(wanted)
@@ -151,16 +151,16 @@ def _hypervisors(compute: "Compute", call: Call, path: str, *, detailed: bool) -
         if not places:
             raise MARKER_NOT_FOUND(marker=marker)
         found = found[places[0] + 1 :]
-    limit = int(call.query.get("limit") or 1000)
-    shown = found[:limit]
-    answer: dict[str, Any] = {"hypervisors": [_hypervisor(compute, call, one, detailed=detailed) for one in shown]}
+    shown, around = found[: read_limit(call.query)], _look_around(compute)
+    bodies = [_hypervisor(compute, call, one, around, detailed=detailed) for one in shown]
+    answer: dict[str, Any] = {"hypervisors": bodies}
     if len(found) > len(shown) and shown and call.version >= (2, 33):
         answer["hypervisors_links"] = [{"rel": "next", "href": next_href(call, path, str(_id(shown[-1], call)))}]
     return answer
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdigit() else -1
+    return int(text) if text.isdecimal() else -1
 
 
 def _id(hypervisor: Hypervisor, call: Call) -> str | int:
@@ -172,12 +172,23 @@ def hypervisor(compute: "Compute", call: Call) -> dict[str, Any]:
     wanted = call.path["hypervisor_id"]
     for one in compute.hosts.hypervisors():
         if str(_id(one, call)) == wanted:
-            return {"hypervisor": _hypervisor(compute, call, one, detailed=True)}
+            return {"hypervisor": _hypervisor(compute, call, one, _look_around(compute), detailed=True)}
     raise HYPERVISOR_NOT_FOUND(hypervisor_id=wanted)
 
 
-def _hypervisor(compute: "Compute", call: Call, one: Hypervisor, *, detailed: bool) -> dict[str, Any]:
-    service = compute.hosts.services(host=one.host, binary=COMPUTE)[0]
+class _Around(NamedTuple):
+    """What bodies of hypervisors show besides: read once, however many there are."""
+
+    services: dict[str, Service]
+    placed: dict[str, list["Placed"]]
+
+
+def _look_around(compute: "Compute") -> _Around:
+    return _Around({service.host: service for service in compute.hosts.services(binary=COMPUTE)}, compute.placed())
+
+
+def _hypervisor(compute: "Compute", call: Call, one: Hypervisor, around: _Around, *, detailed: bool) -> dict[str, Any]:
+    service = around.services[one.host]
     body: dict[str, Any] = {
         "id": _id(one, call),
         "hypervisor_hostname": one.hostname,
@@ -195,18 +206,18 @@ def _hypervisor(compute: "Compute", call: Call, one: Hypervisor, *, detailed: bo
                 "disabled_reason": service.disabled_reason,
             },
         }
-        body |= {"uptime": None} if call.version >= (2, 88) else _counters(compute, call, one)
+        body |= {"uptime": None} if call.version >= (2, 88) else _counters(compute, call, one, around)
     if call.version >= (2, 53) and (call.query.flag("with_servers") or (detailed and call.version >= (2, 75))):
-        body["servers"] = _servers(compute, one)
+        body["servers"] = _servers(one, around)
     return body
 
 
-def _counters(compute: "Compute", call: Call, one: Hypervisor) -> dict[str, Any]:
+def _counters(compute: "Compute", call: Call, one: Hypervisor, around: _Around) -> dict[str, Any]:
     """The capacity figures that bodies had before 2.88, from what Placement holds."""
     rooms = compute.placement.rooms(one.id)
     used = {name: room.used for name, room in rooms.items()}
     memory, disk = used.get("MEMORY_MB", 0), used.get("DISK_GB", 0)
-    cpu = dict(one.cpu_info)
+    cpu, placed = dict(one.cpu_info), around.placed.get(one.host, [])
     return {
         "vcpus": one.vcpus,
         "vcpus_used": used.get("VCPU", 0),
@@ -217,35 +228,40 @@ def _counters(compute: "Compute", call: Call, one: Hypervisor) -> dict[str, Any]
         "local_gb_used": disk,
         "free_disk_gb": one.disk_gb - disk,
         "disk_available_least": one.disk_gb - disk,
-        "running_vms": len(compute.servers_on(one.host)),
-        "current_workload": compute.workload(one.host),
+        "running_vms": len(placed),
+        "current_workload": sum(server.busy for server in placed),
         "cpu_info": cpu if call.version >= (2, 28) else msgspec.json.encode(cpu).decode(),
     }
 
 
-def _servers(compute: "Compute", one: Hypervisor) -> list[dict[str, str]]:
-    return [{"name": server.domain_name, "uuid": server.id} for server in compute.servers_on(one.host)]
+def _servers(one: Hypervisor, around: _Around) -> list[dict[str, str]]:
+    return [{"name": server.domain_name, "uuid": server.id} for server in around.placed.get(one.host, [])]
 
 
 def statistics(compute: "Compute", call: Call) -> dict[str, Any]:
     """The sums over all hypervisors whose service is enabled."""
     enabled = {service.host for service in compute.hosts.services(binary=COMPUTE) if not service.disabled}
-    found = [_counters(compute, call, one) for one in compute.hosts.hypervisors() if one.host in enabled]
+    around = _look_around(compute)
+    found = [_counters(compute, call, one, around) for one in compute.hosts.hypervisors() if one.host in enabled]
     names = (*SUMMED, "running_vms", "current_workload")
     return {"hypervisor_statistics": {"count": len(found)} | {n: sum(one[n] for one in found) for n in names}}
 
 
 def search(compute: "Compute", call: Call) -> dict[str, Any]:
     """Hypervisors whose names have a word in them."""
-    return {"hypervisors": [_hypervisor(compute, call, one, detailed=False) for one in _matching(compute, call)]}
+    around, found = _look_around(compute), _matching(compute, call)
+    return {"hypervisors": [_hypervisor(compute, call, one, around, detailed=False) for one in found]}
 
 
 def search_servers(compute: "Compute", call: Call) -> dict[str, Any]:
     """The same with their servers."""
     bodies = []
+    around = _look_around(compute)
     for one in _matching(compute, call):
-        servers = _servers(compute, one)
-        bodies.append(_hypervisor(compute, call, one, detailed=False) | ({"servers": servers} if servers else {}))
+        servers = _servers(one, around)
+        bodies.append(
+            _hypervisor(compute, call, one, around, detailed=False) | ({"servers": servers} if servers else {})
+        )
     return {"hypervisors": bodies}
 
 

@@ -10,7 +10,7 @@ from nephele.image.model import Change, Image, Status
 from nephele.kernel.clock import iso
 from nephele.kernel.errors import BAD_REQUEST, Error, Refused
 from nephele.web.call import Call
-from nephele.web.paging import next_href
+from nephele.web.paging import next_href, read_limit
 
 if TYPE_CHECKING:
     from nephele.compute.service import Compute
@@ -64,9 +64,7 @@ def detail(compute: "Compute", call: Call) -> dict[str, Any]:
 
 def _listing(compute: "Compute", call: Call, path: str, *, detailed: bool) -> dict[str, Any]:
     text = call.query.get("limit")
-    if text and not text.isdigit():
-        raise BAD_REQUEST(reason=f"Invalid input for query parameter limit. Value: {text}. It must be an integer >= 0.")
-    limit = min(int(text or PAGE), PAGE)
+    limit = read_limit(call.query, PAGE)
     found = compute.images.newest(call.context, limit, call.query.get("marker"), call.query.get("name"))
     answer: dict[str, Any] = {"images": [_view(call, image) if detailed else _brief(call, image) for image in found]}
     if text and found and len(found) == limit:

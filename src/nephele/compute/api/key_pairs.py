@@ -9,7 +9,7 @@ from nephele.compute.model import KeyPair
 from nephele.kernel.clock import iso_micros
 from nephele.kernel.errors import BAD_REQUEST
 from nephele.web.call import Call
-from nephele.web.paging import MARKER_NOT_FOUND, next_href
+from nephele.web.paging import MARKER_NOT_FOUND, next_href, read_limit
 from nephele.web.routing import Reply
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def index(compute: "Compute", call: Call) -> dict[str, Any]:
     found = compute.key_pairs.list_for(_whose(call))
     limit = len(found)
     if call.version >= (2, 35):
-        limit, marker = int(call.query.get("limit") or limit), call.query.get("marker")
+        limit, marker = read_limit(call.query), call.query.get("marker")
         if marker and marker not in [key.name for key in found]:
             raise MARKER_NOT_FOUND(marker=marker)
         found = [key for key in found if key.name > marker] if marker else found

@@ -9,7 +9,7 @@ from nephele.compute.api.server_views import host_id
 from nephele.kernel.clock import iso_micros
 from nephele.kernel.trace import Span
 from nephele.web.call import Call
-from nephele.web.paging import next_href
+from nephele.web.paging import next_href, read_limit
 
 if TYPE_CHECKING:
     from nephele.compute.service import Compute
@@ -56,7 +56,7 @@ def console_output(compute: "Compute", call: Call) -> dict[str, str]:
 
 def index(compute: "Compute", call: Call) -> dict[str, Any]:
     """What was done to the server, newest first; of deleted ones too from 2.21 on."""
-    limit = int(call.query.get("limit") or 1000)
+    limit = read_limit(call.query)
     found = compute.actions.list_for(
         call.context,
         call.path["server_id"],

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from nephele.compute.model import BlockDevice, Server
-from nephele.kernel.errors import BAD_REQUEST, Error
+from nephele.kernel.errors import Error
 from nephele.network.model import ServerPort
 from nephele.web.call import Call
 
@@ -105,7 +105,7 @@ def volumes(compute: "Compute", call: Call) -> dict[str, Any]:
     """Its volumes, a part of them with `limit` and `offset`."""
     server = _server(compute, call)
     found = compute.servers.volumes([server.id])[server.id]
-    limit, offset = _whole(call, "limit", len(found)), _whole(call, "offset", 0)
+    limit, offset = call.query.whole("limit", len(found)), call.query.whole("offset", 0)
     return {"volumeAttachments": [_attachment(device, call) for device in found[offset : offset + limit]]}
 
 
@@ -116,15 +116,6 @@ def volume(compute: "Compute", call: Call) -> dict[str, Any]:
         if device.volume_id == call.path["volume_id"]:
             return {"volumeAttachment": _attachment(device, call)}
     raise VOLUME_NOT_ATTACHED(volume_id=call.path["volume_id"])
-
-
-def _whole(call: Call, name: str, default: int) -> int:
-    text = call.query.get(name)
-    if text and not text.isdigit():
-        raise BAD_REQUEST(
-            reason=f"Invalid input for query parameter {name}. Value: {text}. It must be an integer >= 0."
-        )
-    return int(text) if text else default
 
 
 def _attachment(device: BlockDevice, call: Call) -> dict[str, Any]:

@@ -61,19 +61,10 @@ def index(compute: "Compute", call: Call) -> dict[str, Any]:
     """The project's groups; with `all_projects`, for administrators, all."""
     everyone = call.query.flag("all_projects") and call.may(ALL_PROJECTS)
     project_id = "" if everyone else call.context.project_id
-    limit = min(_whole(call, "limit", 1000), 1000)
-    found = compute.groups.list_for(project_id, _whole(call, "offset", 0), limit)
+    limit = min(call.query.whole("limit", 1000), 1000)
+    found = compute.groups.list_for(project_id, call.query.whole("offset", 0), limit)
     members = compute.groups.members([group.id for group in found])
     return {"server_groups": [_view(group, members.get(group.id, []), call) for group in found]}
-
-
-def _whole(call: Call, name: str, default: int) -> int:
-    text = call.query.get(name)
-    if text and not text.isdigit():
-        raise BAD_REQUEST(
-            reason=f"Invalid input for query parameter {name}. Value: {text}. It must be an integer >= 0."
-        )
-    return int(text) if text else default
 
 
 def show(compute: "Compute", call: Call) -> dict[str, Any]:

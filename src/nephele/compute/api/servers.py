@@ -142,7 +142,7 @@ def _page(compute: "Compute", call: Call) -> list[Server]:
 def _with_links(call: Call, path: str, servers: list[Server], bodies: list[dict[str, Any]]) -> dict[str, Any]:
     answer: dict[str, Any] = {"servers": bodies}
     limit = call.query.get("limit")
-    if servers and (len(servers) >= 1000 or (limit.isdigit() and len(servers) == int(limit))):
+    if servers and (len(servers) >= 1000 or (limit.isdecimal() and len(servers) == int(limit))):
         answer["servers_links"] = [{"rel": "next", "href": next_href(call, path, servers[-1].id)}]
     return answer
 

@@ -8,7 +8,7 @@ from nephele.compute.usage import HOUR, ServerUsage
 from nephele.kernel.clock import Instant, parse_iso, to_datetime
 from nephele.kernel.errors import BAD_REQUEST
 from nephele.web.call import Call
-from nephele.web.paging import next_href
+from nephele.web.paging import next_href, read_limit
 
 if TYPE_CHECKING:
     from nephele.compute.service import Compute
@@ -49,10 +49,7 @@ def _page(
         raise BAD_REQUEST(reason="Invalid start time. The start time cannot occur after the end time.")
     if call.version < (2, 40):
         return compute.usages.between(start, end, now, project_id=project_id), start, end, []
-    text = call.query.get("limit")
-    if text and not text.isdigit():
-        raise BAD_REQUEST(reason=f"Invalid input for query parameter limit. Value: {text}. It must be an integer >= 0.")
-    limit = min(int(text or PAGE), PAGE)
+    limit = read_limit(call.query, PAGE)
     marker = call.query.get("marker")
     found = compute.usages.between(start, end, now, project_id=project_id, marker=marker, limit=limit)
     links = (

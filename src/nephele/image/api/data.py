@@ -50,7 +50,7 @@ def announced(call: Call) -> int | None:
     if kind != "application/octet-stream":
         raise NEEDS_OCTETS(got=kind or "(none)")
     text = call.header("X-OpenStack-Image-Size")
-    if text and not text.isdigit():
+    if text and not text.isdecimal():
         raise BAD_SIZE_HEADER()
     if text:
         return int(text)

@@ -1,5 +1,6 @@
 """Listings: filters by any attribute, tags, sorting and paging, the same for every kind."""
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -15,6 +16,7 @@ from nephele.web.call import Call, Query
 from nephele.web.paging import Page, next_href, paged
 
 _PAGING = {"limit", "marker", "page_reverse", "sort_key", "sort_dir", "fields"}
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
 _NO_LIMIT = 1 << 31
 
 
@@ -76,7 +78,7 @@ def _condition(kind: Kind, name: str) -> Condition | None:
     if isinstance(column.type, sa.Boolean):
         return lambda values: column.in_([_read_boolean(name, value) for value in values])
     if isinstance(column.type, sa.Integer):
-        return lambda values: column.in_([int(value) for value in values if value.lstrip("-").isdigit()])
+        return lambda values: column.in_([int(value) for value in values if _INTEGER.fullmatch(value)])
     return lambda values: _is_one_of(column, values)
 
 
@@ -136,7 +138,7 @@ def _limit(query: Query) -> int:
     text = query.get("limit")
     if not text:
         return 0
-    if not text.isdigit():
+    if not text.isdecimal() or len(text) > 9:
         raise BAD_BODY(reason=f"Limit must be an integer 0 or greater and not '{text}'")
     return int(text)
 

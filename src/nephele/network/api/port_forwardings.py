@@ -26,7 +26,7 @@ PROTOCOLS = ("tcp", "udp", "icmp", "icmp6", "sctp", "dccp")
 def _ports(value: Any) -> tuple[int, int]:
     """`80`, or `8000:8010`, as first and last."""
     first, colon, last = str(value).partition(":")
-    if not first.isdigit() or (colon and not last.isdigit()):
+    if not first.isdecimal() or (colon and not last.isdigit()):
         raise Bad(f"'{value}' is not a port or a range of ports")
     pair = int(first), int(last or first)
     if not 1 <= pair[0] <= pair[1] <= 65535:

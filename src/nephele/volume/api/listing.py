@@ -110,7 +110,7 @@ def _with_direction(sort: str) -> str:
 
 def _offset(query: Query) -> int:
     text = query.get("offset") or "0"
-    if not text.isdigit() or int(text) > 2147483647:
+    if not text.isdecimal() or len(text) > 10 or int(text) > 2147483647:
         raise BAD_REQUEST(
             reason=f"Invalid input for query parameter offset. Value: {text}. It must be an integer >= 0."
         )
@@ -159,7 +159,7 @@ def _condition(kind: Listed, name: str, value: str, version: Version) -> Conditi
     if isinstance(found.type, sa.Boolean):
         return found == _truth(plain, value, strict=version >= (3, 2))
     if isinstance(found.type, sa.Integer):
-        return found == int(value) if value.isdigit() else sa.false()
+        return found == int(value) if value.isdecimal() and len(value) < 19 else sa.false()
     return found == value
 
 

@@ -311,3 +311,24 @@ def test_networks_in_novas_words(demo: Any) -> None:
     assert call(demo, "GET", f"/os-tenant-networks/{network['id']}").json() == {"network": network}
     assert call(demo, "GET", "/os-tenant-networks/none").status_code == 404
     assert call(demo, "GET", "/os-tenant-networks", "2.36").status_code == 404
+
+
+def test_administrators_name_the_host(demo: Any, admin: Any) -> None:
+    network = demo.network.find_network("private")
+    body = {
+        "name": "here",
+        "image_id": demo.image.find_image("nephele-guest").id,
+        "flavor_id": demo.compute.find_flavor("m1.nano").id,
+        "networks": [{"uuid": network.id}],
+        "availability_zone": "nova:sim-002",
+    }
+    with pytest.raises(exceptions.ForbiddenException):
+        demo.compute.create_server(**body)
+    with pytest.raises(exceptions.BadRequestException, match="nowhere"):
+        admin.compute.create_server(**{**body, "availability_zone": "nova:nowhere"})
+    made = admin.compute.wait_for_server(admin.compute.create_server(**body), interval=0.05, wait=20)
+    try:
+        assert (made.compute_host, made.availability_zone) == ("sim-002", "nova")
+    finally:
+        admin.compute.delete_server(made)
+        admin.compute.wait_for_delete(made, interval=0.05, wait=10)

@@ -67,6 +67,7 @@ _WRITE = (
     "os-server-groups:delete",
 )
 _ADMIN = (
+    "servers:create:forced_host",
     "servers:detail:get_all_tenants",
     "servers:index:get_all_tenants",
     "servers:allow_all_filters",

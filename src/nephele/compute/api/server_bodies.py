@@ -140,6 +140,7 @@ def new_server(body: CreateServerBody, version: Version) -> NewServer:
         raise BAD_REQUEST(reason="File injection (personality) is not supported; use user_data or a config drive.")
     if server.trusted_image_certificates not in (UNSET, None, []):
         raise BAD_REQUEST(reason="trusted_image_certificates: signatures of images are not validated here.")
+    zone, host, node = split_zone(server.availability_zone or "")
     least = int(server.min_count)
     most = int(server.max_count) if server.max_count is not None else max(least, 1)
     return NewServer(
@@ -153,9 +154,9 @@ def new_server(body: CreateServerBody, version: Version) -> NewServer:
         tags=tuple(server.tags) if server.tags is not UNSET else (),
         user_data=server.user_data,
         config_drive=truth(server.config_drive),
-        availability_zone=server.availability_zone or "",
-        host=_text(server.host),
-        node=_text(server.hypervisor_hostname),
+        availability_zone=zone,
+        host=_text(server.host) or host,
+        node=_text(server.hypervisor_hostname) or node,
         hints=_hints({**server.hints, **body.old_hints, **body.hints}),
         devices=tuple(_devices(server, version)),
         min_count=least,
@@ -166,6 +167,15 @@ def new_server(body: CreateServerBody, version: Version) -> NewServer:
         access_ip_v6=canonical_ip(server.accessIPv6, 6),
         disk_config=server.disk_config,
     )
+
+
+def split_zone(text: str) -> tuple[str, str, str]:
+    """(zone, host, node) of `zone`, `zone:host`, `zone:host:node` or `zone::node`.  Raises BAD_REQUEST."""
+    zone, *more = text.split(":")
+    if len(more) > 2:
+        raise BAD_REQUEST(reason=f"Unable to parse availability_zone {text!r}: it is ZONE, or ZONE:HOST:NODE.")
+    host, node = (*more, "", "")[:2]
+    return zone, host, node
 
 
 def canonical_ip(text: str, version: int) -> str:

@@ -69,6 +69,8 @@ def create(compute: "Compute", call: Call) -> Reply:
     body: CreateServerBody = call.body
     if body.server.host is not UNSET or body.server.hypervisor_hostname is not UNSET:
         call.enforce("compute:servers:create:requested_destination")
+    if ":" in (body.server.availability_zone or ""):
+        call.enforce("os_compute_api:servers:create:forced_host")
     servers = compute.launching.launch(call.context, new_server(body, call.version), _spans(call))
     if truth(body.server.return_reservation_id):
         return Reply({"reservation_id": servers[0].reservation_id}, 202)

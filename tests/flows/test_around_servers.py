@@ -149,6 +149,16 @@ def test_groups_keep_servers_apart(demo: Any, admin: Any) -> None:
     assert call(demo, "GET", f"/os-server-groups/{group['id']}").status_code == 404
 
 
+def test_extra_specs_are_checked_from_2_86_on(admin: Any) -> None:
+    flavor = admin.compute.create_flavor(name="speced", ram=64, vcpus=1, disk=1)
+    path, wrong = f"/flavors/{flavor.id}/os-extra_specs", {"extra_specs": {"hw:numa_nodes": "foo"}}
+    try:
+        assert call(admin, "POST", path, "2.86", json=wrong).status_code == 400
+        assert call(admin, "POST", path, "2.85", json=wrong).status_code == 200
+    finally:
+        admin.compute.delete_flavor(flavor)
+
+
 def test_what_a_group_may_be(demo: Any, admin: Any) -> None:
     soft = {"server_group": {"name": "soft", "policies": ["soft-affinity"]}}
     assert call(demo, "POST", "/os-server-groups", "2.14", json=soft).status_code == 400

@@ -243,6 +243,10 @@ def set_spec(compute: "Compute", call: Call) -> dict[str, Any]:
 def _merge_specs(compute: "Compute", call: Call, given: Specs) -> dict[str, str]:
     flavor_id = call.path["flavor_id"]
     wanted = {key: str(value) for key, value in given.items()}
+    if call.version >= (2, 86):
+        from nephele.compute.extra_specs import check_specs
+
+        check_specs(wanted)
     with compute.store.write():
         flavor = compute.flavors.show(call.context, flavor_id)
         compute.flavors.update(flavor_id, extra_specs=flavor.extra_specs | wanted)

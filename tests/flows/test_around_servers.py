@@ -342,3 +342,15 @@ def test_administrators_name_the_host(demo: Any, admin: Any) -> None:
     finally:
         admin.compute.delete_server(made)
         admin.compute.wait_for_delete(made, interval=0.05, wait=10)
+
+
+def test_old_quotas_are_kept(admin: Any, demo: Any) -> None:
+    path = f"/os-quota-sets/{demo.current_project_id}"
+    try:
+        body = {"quota_set": {"floating_ips": 7, "injected_files": 2, "cores": 30}}
+        changed = call(admin, "PUT", path, json=body).json()["quota_set"]
+        assert (changed["floating_ips"], changed["injected_files"], changed["cores"]) == (7, 2, 30)
+        assert "floating_ips" not in call(admin, "GET", path, "2.36").json()["quota_set"]
+    finally:
+        call(admin, "DELETE", path)
+    assert call(admin, "GET", path).json()["quota_set"]["floating_ips"] == -1

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 Limit = Annotated[int, Meta(ge=-1, le=0x7FFFFFFF)] | Annotated[str, Meta(pattern=r"^(-1|[0-9]{1,10})$")]
 FILES = {"injected_files": 0, "injected_file_content_bytes": 0, "injected_file_path_bytes": 0}
-"""File injection is not supported: nothing of it is allowed."""
+"""File injection is not supported: nothing of it is allowed, whatever limit is set."""
 NETWORKS = {"floating_ips": -1, "fixed_ips": -1, "security_groups": -1, "security_group_rules": -1}
-"""Limits that are the network service's business since 2.36."""
+"""Limits that are the network service's business; before 2.36 they are kept and shown, as upstream does, no more."""
 NO_LIMIT = -1
 
 
@@ -51,9 +51,9 @@ def _shape(call: Call, limits: dict[str, int]) -> dict[str, Any]:
     """The resources that this microversion shows."""
     shown: dict[str, Any] = {name: limits[name] for name in Resource}
     if call.version < (2, 36):
-        shown |= NETWORKS
+        shown |= {name: limits.get(name, limit) for name, limit in NETWORKS.items()}
     if call.version < (2, 57):
-        shown |= FILES
+        shown |= {name: limits.get(name, limit) for name, limit in FILES.items()}
     return shown
 
 
@@ -94,7 +94,8 @@ def update(compute: "Compute", call: Call) -> dict[str, Any]:
 
 
 def _wanted(body: QuotaSet) -> dict[str, int]:
-    return {name: int(value) for name in Resource if (value := getattr(body, name)) is not None}
+    names = (*Resource, *NETWORKS, *FILES)
+    return {str(name): int(value) for name in names if (value := getattr(body, name)) is not None}
 
 
 def _check_used(compute: "Compute", project_id: str, user_id: str, limits: dict[str, int]) -> None:

@@ -6,8 +6,8 @@ a `write()` joins the outer transaction, and a `read()` inside a `write()` sees 
 So one domain's service can be called in the middle of another's transaction and all of it is
 accepted or none.  Never wait for anything (bus, hypervisor, file) inside a `write()`.
 
-SQLite runs in WAL mode with `BEGIN IMMEDIATE`, one writer per process and a held connection per
-reading thread; PostgreSQL uses SQLAlchemy's pool.
+SQLite runs in WAL mode with `BEGIN IMMEDIATE`, one writer per process and as many held connections as
+ever read at once; PostgreSQL uses SQLAlchemy's pool.
 """
 
 import threading
@@ -70,6 +70,7 @@ class Store:
         self._thread = _Thread()
         self._write_lock = threading.Lock()
         self._readers: list[sa.Connection] = []
+        self._idle: list[sa.Connection] = []
         if self.is_sqlite:
             self._reading = self._sqlite_engine(read_only=True)
             self._writing = self._sqlite_engine(read_only=False)
@@ -112,10 +113,16 @@ class Store:
             return nullcontext(thread.writer)
         if not self.is_sqlite:
             return self._reading.connect()
-        if thread.reader is None:
-            thread.reader = self._reading.connect()
-            self._readers.append(thread.reader)
-        return nullcontext(thread.reader)
+        return _Reading(self) if thread.reader is None else nullcontext(thread.reader)
+
+    def _take_reader(self) -> sa.Connection:
+        """A connection that nobody reads with now: there are as many as ever read at once, not one for each thread."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            reader = self._reading.connect()
+            self._readers.append(reader)
+            return reader
 
     def write(self) -> AbstractContextManager[sa.Connection]:
         """A connection inside a transaction; joins the transaction that this thread is in."""
@@ -151,6 +158,25 @@ class Store:
             self._held_writer.close()
         self._reading.dispose()
         self._writing.dispose()
+
+
+class _Reading:
+    """The outermost `read()` of a thread on SQLite."""
+
+    __slots__ = ("_connection", "_store")
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __enter__(self) -> sa.Connection:
+        self._connection = self._store._thread.reader = self._store._take_reader()
+        return self._connection
+
+    def __exit__(self, *_error: object) -> None:
+        thread = self._store._thread
+        if thread.reader is self._connection:  # else a generator was closed by another thread: its own keeps it
+            thread.reader = None
+            self._store._idle.append(self._connection)
 
 
 class _Writing:

@@ -56,3 +56,22 @@ def test_many_threads_write_without_losing_any(store: Store) -> None:
     for thread in threads:
         thread.join()
     assert count(store) == 400
+
+
+def test_readers_are_shared_between_threads_and_held_within_one(store: Store) -> None:
+    def raw() -> int:
+        with store.read() as outer, store.read() as inner:
+            assert outer is inner
+            return id(outer)
+
+    found = [raw()]
+    thread = threading.Thread(target=lambda: found.append(raw()))
+    thread.start()
+    thread.join()
+    assert found[0] == found[1]
+    with store.read() as mine:
+        others: list[int] = []
+        thread = threading.Thread(target=lambda: others.append(raw()))
+        thread.start()
+        thread.join()
+        assert others != [id(mine)]

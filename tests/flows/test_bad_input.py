@@ -342,3 +342,17 @@ def test_parallel_creates_against_a_quota_give_exactly_the_quota(demo: User, lau
 def test_a_limit_is_a_number(admin: User, path: str, limit: str) -> None:
     answer = admin("GET", path, params={"limit": limit}, headers={"X-OpenStack-Nova-API-Version": "2.79"})
     assert answer.status_code == 400, answer.text
+
+
+@pytest.mark.parametrize("number", ["9" * 25, "²", "-", "1.5"])
+def test_a_number_that_no_column_holds(demo: User, admin: User, launch: dict[str, Any], number: str) -> None:
+    for path in (f"servers?power_state={number}", f"flavors?minRam={number}", f"os-aggregates/{number}"):
+        answer = admin("GET", f"/compute/v2.1/{path}")
+        assert answer.status_code in (400, 404), (path, answer.text)
+    device = {"source_type": "blank", "destination_type": "volume", "volume_size": 1, "boot_index": -1}
+    for name in ("min_count", "max_count", "volume_size", "boot_index"):
+        words = {"block_device_mapping_v2": [device | {name: number}]} if name in device else {name: number}
+        answer = demo("POST", "/compute/v2.1/servers", json={"server": launch | words})
+        assert answer.status_code == 400, (name, answer.text)
+        assert name in answer.text
+    assert servers(demo) == []

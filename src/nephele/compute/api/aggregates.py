@@ -50,7 +50,7 @@ class Items(Struct, frozen=True, forbid_unknown_fields=True):
 
 def _id(call: Call) -> int:
     text = call.path["aggregate_id"]
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > 18:
         raise AGGREGATE_NOT_FOUND(aggregate_id=text)
     return int(text)
 

@@ -1,5 +1,6 @@
 """`/flavors`, their extra specs and who may use them."""
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
@@ -143,7 +144,7 @@ def _is_public(call: Call) -> bool | None:
 
 def _least(call: Call, name: str) -> int:
     text = call.query.get(name, "0") or "0"
-    if not text.lstrip("-").isdecimal():
+    if not re.fullmatch(r"-?[0-9]{1,18}", text):
         raise BAD_REQUEST(reason=f"Invalid {name} filter [{text}]. It must be an integer.")
     return int(text)
 

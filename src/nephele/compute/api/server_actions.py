@@ -27,7 +27,9 @@ class Reboot(Struct, frozen=True, forbid_unknown_fields=True):
 class ConsoleLines(Struct, frozen=True, forbid_unknown_fields=True):
     """How much of the console."""
 
-    length: Annotated[int, Meta(ge=-1)] | Annotated[str, Meta(pattern=r"^-?[0-9]*$")] | None = None
+    length: Annotated[int, Meta(ge=-1, le=0x7FFFFFFF)] | Annotated[str, Meta(pattern=r"^(-?[0-9]{1,9})?$")] | None = (
+        None
+    )
 
 
 def start(compute: "Compute", call: Call) -> None:

@@ -1,5 +1,6 @@
 """What a request to launch or change a server may hold, in each microversion."""
 
+import re
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 
@@ -18,7 +19,7 @@ Metadata = dict[Key, Text255]
 Tag = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^,/]*$")]
 Uuid = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$")]
 Hostname = Annotated[str, Meta(min_length=2, max_length=255, pattern=r"^[a-zA-Z0-9]+[a-zA-Z0-9-.]*[a-zA-Z0-9]+$")]
-Count = Annotated[int, Meta(ge=1)] | Annotated[str, Meta(pattern=r"^[1-9][0-9]*$")]
+Count = Annotated[int, Meta(ge=1, le=0x7FFFFFFF)] | Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,8}$")]
 Bool = (
     bool
     | Literal["True", "true", "TRUE", "1", "on", "yes", "False", "false", "FALSE", "0", "off", "no", ""]
@@ -302,9 +303,9 @@ def _boot_index(value: int | str | None) -> int | None:
 def _number(value: int | str | None, name: str) -> int | None:
     if value is None or value in ("", "None"):
         return None
-    try:
-        return int(value)
-    except ValueError:
+    text = str(value)
+    if not re.fullmatch(r"-?[0-9]{1,10}", text) or int(text) > 0x7FFFFFFF:
         raise BAD_REQUEST(
-            reason=f"Invalid input for field/attribute {name}. Value: {value}. It is no integer."
-        ) from None
+            reason=f"Invalid input for field/attribute {name}. Value: {text[:40]}. It is no such integer."
+        )
+    return int(text)

@@ -53,10 +53,9 @@ def _vm_state(text: str) -> Condition:
 
 def _integer(column: sa.ColumnElement[Any]) -> Callable[[str], Condition]:
     def condition(text: str) -> Condition:
-        try:
-            return column == int(text)
-        except ValueError:
-            raise BAD_REQUEST(reason=f"Invalid filter value {text!r}: it must be an integer.") from None
+        if not re.fullmatch(r"-?[0-9]{1,10}", text):
+            raise BAD_REQUEST(reason=f"Invalid filter value {text[:40]!r}: it must be an integer.")
+        return column == int(text)
 
     return condition
 

@@ -346,6 +346,7 @@ def test_a_limit_is_a_number(admin: User, path: str, limit: str) -> None:
 
 @pytest.mark.parametrize("number", ["9" * 25, "²", "-", "1.5"])
 def test_a_number_that_no_column_holds(demo: User, admin: User, launch: dict[str, Any], number: str) -> None:
+    before = servers(demo)
     for path in (f"servers?power_state={number}", f"flavors?minRam={number}", f"os-aggregates/{number}"):
         answer = admin("GET", f"/compute/v2.1/{path}")
         assert answer.status_code in (400, 404), (path, answer.text)
@@ -355,4 +356,4 @@ def test_a_number_that_no_column_holds(demo: User, admin: User, launch: dict[str
         answer = demo("POST", "/compute/v2.1/servers", json={"server": launch | words})
         assert answer.status_code == 400, (name, answer.text)
         assert name in answer.text
-    assert servers(demo) == []
+    assert servers(demo) == before

@@ -108,7 +108,8 @@ def _dead(compute: "Compute") -> set[str]:
 
 
 def _allocations(compute: "Compute") -> Iterator[Finding]:
-    held, alive = set(compute.placement.consumers()), _alive(compute)
+    before, held = _alive(compute), set(compute.placement.consumers())
+    alive = {server_id: row for server_id, row in _alive(compute).items() if before.get(server_id) == row}
     for consumer in sorted(held & _dead(compute)):
         yield Finding(kind=Kind.ALLOCATION, subject=consumer, detail="Placement holds resources for it")
     for server_id, row in alive.items():

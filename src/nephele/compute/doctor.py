@@ -108,9 +108,10 @@ def _dead(compute: "Compute") -> set[str]:
 
 
 def _allocations(compute: "Compute") -> Iterator[Finding]:
-    before, held = _alive(compute), set(compute.placement.consumers())
+    before, dead = _alive(compute), _dead(compute)
+    held = set(compute.placement.consumers())
     alive = {server_id: row for server_id, row in _alive(compute).items() if before.get(server_id) == row}
-    for consumer in sorted(held & _dead(compute)):
+    for consumer in sorted(held & dead):
         yield Finding(kind=Kind.ALLOCATION, subject=consumer, detail="Placement holds resources for it")
     for server_id, row in alive.items():
         if row.host and server_id not in held and row.vm_state not in (Vm.BUILDING, Vm.ERROR):

@@ -82,6 +82,13 @@ def test_attached_volumes_in_each_shape(demo: Any) -> None:
         assert old == {"id": volume_id, "volumeId": volume_id, "serverId": server.id, "device": "/dev/vda"}
         (tagged,) = call(demo, "GET", path, "2.79").json()["volumeAttachments"]
         assert tagged == {**old, "tag": "root", "delete_on_termination": True}
+        keep = {"volumeAttachment": {"volumeId": volume_id, "delete_on_termination": False}}
+        assert call(demo, "PUT", f"{path}/{volume_id}", "2.85", json=keep).status_code == 202
+        assert call(demo, "GET", path, "2.79").json()["volumeAttachments"][0]["delete_on_termination"] is False
+        renamed = {"volumeAttachment": {"volumeId": volume_id, "device": "/dev/vdz"}}
+        assert call(demo, "PUT", f"{path}/{volume_id}", "2.85", json=renamed).status_code == 400
+        swapped = {"volumeAttachment": {"volumeId": server.id}}
+        assert call(demo, "PUT", f"{path}/{volume_id}", "2.85", json=swapped).status_code == 403
         new = call(demo, "GET", f"{path}/{volume_id}", "2.89").json()["volumeAttachment"]
         assert "id" not in new
         assert new["attachment_id"] in [
@@ -90,6 +97,10 @@ def test_attached_volumes_in_each_shape(demo: Any) -> None:
     finally:
         demo.compute.delete_server(server)
         demo.compute.wait_for_delete(server, interval=0.05, wait=10)
+    assert demo.block_storage.wait_for_status(
+        demo.block_storage.get_volume(volume_id), "available", interval=0.05, wait=10
+    )
+    demo.block_storage.delete_volume(volume_id)
 
 
 def test_security_groups_of_a_server(demo: Any, server: Any) -> None:

@@ -54,6 +54,7 @@ _WRITE = (
     "os-server-tags:update_all",
     "os-server-tags:delete",
     "os-server-tags:delete_all",
+    "os-volumes-attachments:update",
     "os-lock-server:lock",
     "os-lock-server:unlock",
     "os-security-groups:add",
@@ -117,6 +118,7 @@ _ADMIN = (
     "os-simple-tenant-usage:list",
     "os-lock-server:unlock:unlock_override",
     "os-server-groups:index:all_projects",
+    "os-volumes-attachments:swap",
 )
 _ANYONE = ("os-quota-sets:defaults", "flavors", "extensions")
 _OWN = ("os-keypairs:index", "os-keypairs:show", "os-keypairs:create", "os-keypairs:delete")

@@ -106,6 +106,8 @@ ROUTES = [
     Route("GET", f"{SERVER}/os-volume_attachments", server_devices.volumes, _rule("os-volumes-attachments:index")),
     Route("GET", f"{SERVER}/os-volume_attachments/{{volume_id}}", server_devices.volume,
           _rule("os-volumes-attachments:show")),
+    Route("PUT", f"{SERVER}/os-volume_attachments/{{volume_id}}", server_devices.change_volume,
+          body=envelope("volumeAttachment", server_devices.ChangedVolume), status=202, since=(2, 85)),
     Route("GET", f"{SERVER}/os-security-groups", security_groups.of_server, _rule("os-security-groups:list")),
     Route("POST", ACTION, security_groups.add, _rule("os-security-groups:add"), GroupName, action="addSecurityGroup",
           status=202),

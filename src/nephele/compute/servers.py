@@ -151,6 +151,15 @@ class Servers:
             db.execute(servers.update().where(servers.c.id == server.id).values(updated_at=self.clock.now(), **values))
             return rows.server_row(db, server_id)
 
+    def mark_volume(self, caller: Context, server_id: str, volume_id: str, *, delete_on_termination: bool) -> None:
+        """Say whether a volume goes with the server.  Raises SERVER_NOT_FOUND, LOCKED."""
+        c = block_devices.c
+        with self.store.write() as db:
+            server = self.show(caller, server_id)
+            self._check_lock(caller, server)
+            mine = block_devices.update().where(c.server_id == server.id, c.volume_id == volume_id)
+            db.execute(mine.values(delete_on_termination=delete_on_termination))
+
     def console(self, caller: Context, server_id: str, lines: int) -> bytes:
         """The last lines of the guest's console; 0: all that is kept.  Raises WRONG_STATE where it has no host."""
         server = self.show(caller, server_id)

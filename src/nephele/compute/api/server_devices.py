@@ -2,8 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET, Struct, UnsetType
+
+from nephele.compute.api.server_bodies import Bool, truth
 from nephele.compute.model import BlockDevice, Server
-from nephele.kernel.errors import Error
+from nephele.kernel.errors import BAD_REQUEST, UNSUPPORTED, Error
 from nephele.network.model import ServerPort
 from nephele.web.call import Call
 
@@ -13,6 +16,17 @@ if TYPE_CHECKING:
 NETWORK_NOT_FOUND = Error("server.network_not_found", 404, "Instance does not have network {label}")
 PORT_NOT_FOUND = Error("server.port_not_found", 404, "Port {port_id} is not attached to instance {server_id}")
 VOLUME_NOT_ATTACHED = Error("server.volume_not_attached", 404, "volume_id not found: {volume_id}")
+
+
+class ChangedVolume(Struct, frozen=True, forbid_unknown_fields=True):
+    """`volumeAttachment` of a change."""
+
+    volumeId: str  # noqa: N815
+    delete_on_termination: Bool | UnsetType = UNSET
+    device: str | UnsetType | None = UNSET
+    serverId: str | UnsetType = UNSET  # noqa: N815
+    tag: str | UnsetType | None = UNSET
+    id: str | UnsetType = UNSET
 
 
 def _server(compute: "Compute", call: Call) -> Server:
@@ -111,11 +125,35 @@ def volumes(compute: "Compute", call: Call) -> dict[str, Any]:
 
 def volume(compute: "Compute", call: Call) -> dict[str, Any]:
     """One of its volumes."""
+    return {"volumeAttachment": _attachment(_attached(compute, call), call)}
+
+
+def _attached(compute: "Compute", call: Call) -> BlockDevice:
     server = _server(compute, call)
     for device in compute.servers.volumes([server.id])[server.id]:
         if device.volume_id == call.path["volume_id"]:
-            return {"volumeAttachment": _attachment(device, call)}
+            return device
     raise VOLUME_NOT_ATTACHED(volume_id=call.path["volume_id"])
+
+
+def change_volume(compute: "Compute", call: Call) -> None:
+    """Say whether a volume goes with the server; naming another volume would put that in its place."""
+    change: ChangedVolume = call.body.volumeAttachment
+    if change.volumeId != call.path["volume_id"]:
+        call.enforce("os_compute_api:os-volumes-attachments:swap")
+        raise UNSUPPORTED(what="Putting another volume in the place of an attached one")
+    call.enforce("os_compute_api:os-volumes-attachments:update")
+    device = _attached(compute, call)
+    as_it_is = {"device": device.device_name, "serverId": device.server_id, "tag": device.tag, "id": device.volume_id}
+    for name, value in as_it_is.items():
+        asked = getattr(change, name)
+        if asked is not UNSET and (asked or "") != value:
+            raise BAD_REQUEST(reason=f"Invalid input for field/attribute {name}: it cannot be changed.")
+    if change.id is not UNSET and call.version >= (2, 89):
+        raise BAD_REQUEST(reason="Invalid input for field/attribute id: it is gone from microversion 2.89 on.")
+    if change.delete_on_termination is not UNSET:
+        wanted = truth(change.delete_on_termination)
+        compute.servers.mark_volume(call.context, device.server_id, device.volume_id, delete_on_termination=wanted)
 
 
 def _attachment(device: BlockDevice, call: Call) -> dict[str, Any]:

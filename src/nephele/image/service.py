@@ -107,15 +107,17 @@ class Images:
             trace = Recorder()
             with trace.span("glance", "validates the token; answers metadata and where the data is", 13) as span:
                 caller = msgspec.structs.replace(verify(asked.token), request_id=asked.request_id)
-                found = self._answer(self.show(caller, asked.image_id))
+                image = self.show(caller, asked.image_id)
+                if image.status != Status.ACTIVE:
+                    raise NOT_ACTIVE(image_id=image.id, status=image.status)
+                found = self.describe(image)
                 span.detail |= {"user": caller.user_name, "image": found.id, "bytes": found.size}
             return msgspec.structs.replace(found, spans=trace.take())
 
         bus.serve(ASK_IMAGE, answer)
 
-    def _answer(self, image: Image) -> ImageAnswer:
-        if image.status != Status.ACTIVE:
-            raise NOT_ACTIVE(image_id=image.id, status=image.status)
+    def describe(self, image: Image) -> ImageAnswer:
+        """An image as hosts and volumes want to know it, whatever its status."""
         return ImageAnswer(
             id=image.id,
             name=image.name or "",

@@ -64,10 +64,8 @@ NOT_FOUND = Error("not_found", 404, "The resource could not be found.")
 NOT_ALLOWED = Error(
     "method_not_allowed", 405, "The method {method} is not allowed for this resource. Allowed: {allowed}."
 )
-NOT_ACCEPTABLE = Error("not_acceptable", 406, "{reason}")
 CONFLICT = Error("conflict", 409, "{reason}")
 TOO_LARGE = Error("too_large", 413, "Request is too large: at most {limit} bytes are accepted.")
-UNSUPPORTED_MEDIA = Error("unsupported_media", 415, "Content type {got} is not supported; send {wanted}.")
 INTERNAL = Error(
     "internal",
     500,

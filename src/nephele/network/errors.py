@@ -205,9 +205,6 @@ TOO_MANY_PAIRS = Error(
     "The number of allowed address pair exceeds the maximum {limit}.",
     name="AddressPairExhausted",
 )
-BINDING_UNKNOWN = _missing(
-    "binding", "PortBindingNotFound", "Binding for port {id} for host {host} could not be found."
-)
 
 # Security groups
 GROUP_NOT_FOUND = _missing("security_group", "SecurityGroupNotFound", "Security group {id} does not exist")
@@ -425,9 +422,6 @@ RBAC_IN_USE = Error(
     name="RbacPolicyInUse",
 )
 AGENT_NOT_FOUND = _missing("agent", "AgentNotFound", "Agent {id} could not be found.")
-TOPOLOGY_IMPOSSIBLE = Error(
-    "network.topology_impossible", 400, "Deployment error: {reason}.", name="AutoAllocationFailure"
-)
 
 # What a launch asks for (Compute turns these into its own words)
 NETWORK_AMBIGUOUS = Error(

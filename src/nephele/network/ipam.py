@@ -27,11 +27,6 @@ _TAKEN = Statement(
     )
 )
 _INSERT = Statement(sa.insert(_addresses), sets=("port_id", "place", "subnet_id", "network_id", "ip_address", "number"))
-_OF_PORT = Statement(
-    sa.select(_addresses.c.subnet_id, _addresses.c.ip_address)
-    .where(_addresses.c.port_id == sa.bindparam("port"))
-    .order_by(_addresses.c.place)
-)
 
 
 class WantedIp(Struct, frozen=True, forbid_unknown_fields=True):
@@ -220,11 +215,6 @@ def windows(pools: Sequence[tuple[int, int]], start: int) -> Iterator[tuple[int,
             yield low, min(low + size - 1, high)
             low += size
             size = min(size * 4, 4096)
-
-
-def addresses_of(work: Work, port_id: str) -> tuple[FixedIp, ...]:
-    """A port's addresses in their order."""
-    return tuple(FixedIp(*row) for row in _OF_PORT.rows(work.db, port=port_id))
 
 
 def write_addresses(work: Work, port_id: str, network_id: str, ips: Sequence[FixedIp], first: int = 0) -> None:

@@ -85,9 +85,6 @@ VOLUME_TOO_LARGE = Error(
     413,
     "VolumeSizeExceedsLimit: Requested volume size {requested}G is larger than maximum allowed limit {allowed}G.",
 )
-METADATA_TOO_LARGE = Error(
-    "volume.metadata_too_large", 413, "Invalid metadata size: Metadata property {what} greater than 255 characters."
-)
 
 NO_SPACE = Error(
     "volume.no_space",

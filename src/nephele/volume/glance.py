@@ -20,24 +20,7 @@ class Glance:
         self._images = images
 
     def describe(self, ctx: Context, image_id: str) -> ImageAnswer:
-        image = self._images.show(ctx, image_id)
-        return ImageAnswer(
-            id=image.id,
-            name=image.name or "",
-            status=image.status,
-            owner=image.owner or "",
-            disk_format=image.disk_format or "",
-            container_format=image.container_format or "",
-            size=image.size or 0,
-            virtual_size=image.virtual_size or 0,
-            checksum=image.checksum or "",
-            os_hash_algo=image.os_hash_algo or "",
-            os_hash_value=image.os_hash_value or "",
-            min_disk=image.min_disk,
-            min_ram=image.min_ram,
-            properties=image.properties,
-            path=str(self._images.files.path(image.id)),
-        )
+        return self._images.describe(self._images.show(ctx, image_id))
 
     def create_for_upload(
         self,

@@ -92,3 +92,13 @@ def test_a_launch_whose_volume_can_not_be_made_says_why(demo: Any, admin: Any) -
     server = demo.compute.get_server(server.id)
     assert "volume_backend_name nowhere" in server.fault["message"]
     wait_gone(demo, server)
+
+
+def test_a_server_does_not_boot_from_what_is_not_bootable(demo: Any) -> None:
+    volume = demo.block_storage.create_volume(size=1)
+    demo.block_storage.wait_for_status(volume, "available", interval=0.05, wait=20)
+    with pytest.raises(exceptions.BadRequestException, match=f"Block Device {volume.id} is not bootable"):
+        launch(demo, image_id="", **boot_from("volume", volume.id, delete=False))
+    assert status_of(demo, volume.id) == "available"
+    demo.block_storage.delete_volume(volume.id)
+    assert becomes(demo, volume.id, "")

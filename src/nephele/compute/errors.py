@@ -24,6 +24,7 @@ BAD_KEY = Error("server.bad_key", 400, "Invalid key_name provided: user {user_id
 BAD_ZONE = Error("server.bad_zone", 400, "The requested availability zone {zone!r} is not available.")
 BAD_HOST = Error("server.bad_host", 400, "Compute host {host!r} could not be found.")
 BAD_BLOCK_DEVICE = Error("server.bad_block_device", 400, "Block Device Mapping is Invalid: {reason}")
+NOT_BOOTABLE = Error("server.not_bootable", 400, "Block Device {device_id} is not bootable.")
 BAD_NETWORK = Error("server.bad_network", 400, "{reason}")
 NETWORK_CONFLICT = Error("server.network_conflict", 409, "{reason}")
 PORT_QUOTA = Error("server.port_quota", 403, "{reason}")

@@ -131,6 +131,7 @@ class Launching:
         root = next((device for device in request.devices if device.boot_index == 0), None)
         image_id = request.image_id or (root.uuid if root and root.source == "image" else "")
         if not image_id:
+            self._check_bootable(caller, root)
             return ImageInfo()
         try:
             image = self.images.show(caller, image_id)
@@ -141,6 +142,17 @@ class Launching:
         local = root is None or root.destination == "local"
         _check_size(image, flavor, local_root=local)
         return _remembered(image, request.image_id)
+
+    def _check_bootable(self, caller: Context, root: NewDevice | None) -> None:
+        """Refuse to boot from a volume, or a snapshot of one, that is not said to be bootable."""
+        if root is None or root.source not in ("volume", "snapshot"):
+            return
+        try:
+            bootable = self.volumes.is_bootable(caller, root.source, root.uuid)
+        except Refused as refused:
+            raise e.BAD_BLOCK_DEVICE(reason=refused.message) from None
+        if not bootable:
+            raise e.NOT_BOOTABLE(device_id=root.uuid)
 
     def _key(self, caller: Context, request: NewServer) -> KeyPair | None:
         if request.key_name is None:

@@ -15,6 +15,7 @@ from nephele.kernel.bus import Bus
 from nephele.kernel.clock import Clock
 from nephele.kernel.context import Context
 from nephele.kernel.engine import Engine
+from nephele.kernel.errors import Refused
 from nephele.kernel.ids import Ids
 from nephele.kernel.store import Store
 from nephele.volume import life, rows
@@ -271,6 +272,22 @@ class Volumes:
             source_volid=source_volid,
         )
         return self.create(ctx, new).id
+
+    def discard(self, ctx: Context, volume_id: str) -> None:
+        """Delete a volume whatever its status, snapshots and all; what is under way with it is interrupted first.
+
+        For who undoes what it made itself.  Nothing there: nothing done.  Raises INVALID_VOLUME where it is attached.
+        """
+        try:
+            self.delete(ctx, volume_id, cascade=True, force=True)
+        except Refused as refused:
+            if refused.error != VOLUME_NOT_FOUND:
+                raise
+
+    def is_bootable(self, ctx: Context, source: str, id: str) -> bool:
+        """Whether a server can boot from a `volume` or a `snapshot`.  Raises VOLUME_NOT_FOUND, SNAPSHOT_NOT_FOUND."""
+        volume_id = self.snapshots.show(ctx, id).volume_id if source == "snapshot" else id
+        return self.show(ctx, volume_id).bootable
 
     def readiness(self, ctx: Context, volume_id: str) -> Ready:
         """Whether a volume can be attached yet, now and without waiting; a failed one says why."""

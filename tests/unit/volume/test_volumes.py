@@ -7,6 +7,9 @@ import pytest
 from tests.conftest import PROJECT
 from tests.unit.volume.conftest import Cinder
 
+from nephele.kernel.context import Context
+from nephele.volume import rows
+
 GB = 1 << 30
 
 
@@ -213,3 +216,15 @@ def test_known_paths_answer_404_to_other_methods(cinder: Cinder) -> None:
     assert cinder("DELETE", "/volumes/").status_code == 404
     assert cinder("GET", "/volumes/").status_code == 404
     assert cinder("POST", "/snapshots/detail").status_code == 404
+
+
+@pytest.mark.parametrize("status", ["creating", "error", "uploading", "error_deleting", "maintenance"])
+def test_what_was_made_is_discarded_in_any_status(cinder: Cinder, member: Context, status: str) -> None:
+    volume = cinder.volume()
+    cinder.snapshot(volume["id"])
+    with cinder.volumes.parts.store.write() as db:
+        rows.move(db, volume["id"], None, status=status)
+    cinder.volumes.discard(member, volume["id"])
+    assert cinder.settled(f"/volumes/{volume['id']}") == {}
+    assert cinder.backend.disks() == set()
+    cinder.volumes.discard(member, volume["id"])

@@ -7,7 +7,6 @@ from nephele.compute.conductor import Conductor
 from nephele.compute.errors import VOLUME_NOT_READY
 from nephele.compute.model import BlockDevice
 from nephele.kernel.context import Context
-from nephele.kernel.errors import Refused
 from nephele.kernel.operations import Work
 from nephele.volume.service import Readiness
 
@@ -69,12 +68,4 @@ def drop(conductor: Conductor, context: Context, server_id: str, *, only_made: b
             gone = {"attachment_id": ""} | ({"volume_id": ""} if made and only_made else {})
             conductor.update_device(device.id, **gone)
             if device.delete_on_termination or (made and only_made):
-                _delete(conductor, context, device.volume_id)
-
-
-def _delete(conductor: Conductor, context: Context, volume_id: str) -> None:
-    try:
-        conductor.volumes.delete(context, volume_id)
-    except Refused as refused:
-        if refused.status != 404:
-            raise
+                conductor.volumes.discard(context, device.volume_id)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from nephele.compute.agent.agent import ComputeAgent, NetworkWiring
+from nephele.compute.agent.agent import ComputeAgent
+from nephele.compute.agent.host import Host, NetworkWiring
 from nephele.compute.agent.images import BaseImages
 from nephele.compute.messages import HEARTBEAT, Heartbeat
 from nephele.compute.virt.driver import Driver
@@ -65,7 +66,7 @@ class Hypervisors:
             wiring.start()
             self.bus.call(REPORT_AGENT, AgentReport(host=host, kind=kind))
             base = BaseImages(self.settings.state_dir / "instances" / "_base", host, self._download)
-            ComputeAgent(host, driver, wiring, base, self.bus, self.clock).start(self._pool)
+            ComputeAgent(Host(host, driver, wiring, base, self.bus, self.clock)).start(self._pool)
         self._beats.start()
 
     def _open_drivers(self) -> Iterator[tuple[str, Driver]]:

@@ -4,15 +4,14 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from msgspec import Struct
 
 from nephele.compute import messages as m
 from nephele.compute import rows
 from nephele.compute.errors import LOCKED, NOT_READY, SERVER_NOT_FOUND, TOO_MANY_ITEMS, WRONG_STATE
 from nephele.compute.lifecycle import LIFE
-from nephele.compute.model import BlockDevice, Server, Task
+from nephele.compute.model import BlockDevice, Server, Task, Vm
 from nephele.compute.operations.delete import DELETE, Delete
-from nephele.compute.operations.power import Power
+from nephele.compute.operations.life import ServerData
 from nephele.compute.quotas import UNLIMITED, ComputeQuotas
 from nephele.compute.states import States
 from nephele.compute.tables import block_devices, servers
@@ -61,6 +60,10 @@ _VOLUMES = Statement(
     .where(block_devices.c.server_id.in_(sa.bindparam("servers", expanding=True)), block_devices.c.volume_id != "")
     .order_by(block_devices.c.device_name)
 )
+NEED_NO_HOST = frozenset({Vm.SHELVED_OFFLOADED})
+"""VM states in which a server is on no host and takes commands all the same."""
+NEEDS_NO_HOST = frozenset({"delete", "soft_delete", "restore"})
+"""Commands that a server takes that never came to a host."""
 Delegate = Callable[[Context, str, Instant], str]
 """Makes a token of a caller, for one server, until an instant."""
 
@@ -115,32 +118,57 @@ class Servers:
 
     # -- commanding --------------------------------------------------------------------------------------------
 
-    def command(self, caller: Context, server_id: str, command: str, data: Struct | None = None) -> None:
-        """Accept a command of the server's life.
+    def command(
+        self, caller: Context, server_id: str, command: str, data: ServerData | None = None, *, spoken: str = ""
+    ) -> None:
+        """Accept a command of the server's life; it begins when what runs on the server already is over.
+
+        Args:
+            caller: who commands.
+            server_id: which server.
+            command: a row of `LIFE`.
+            data: what the operation carries.
+            spoken: how the API calls the command, where not so.
 
         Raises LOCKED, NOT_READY where it is on no host, or WRONG_STATE naming the command and the state; nothing
         changes then.
         """
-        move = LIFE[command]
+        with self.store.write():
+            server = self.check(caller, server_id, command, spoken=spoken)
+            self.accept(caller, server, command, data)
+
+    def check(self, caller: Context, server_id: str, command: str, *, spoken: str = "") -> Server:
+        """Inside a `write()`: the server, if the command may begin now.  Raises as `command` does."""
+        self.store.lock(f"server:{server_id}")
+        server = self.show(caller, server_id)
+        self._check_lock(caller, server)
+        self._check_state(server, command, spoken or command)
+        return server
+
+    def accept(self, caller: Context, server: Server, command: str, data: ServerData | None = None) -> None:
+        """Inside the `write()` that checked it: begin a command."""
+        data = data or ServerData()
+        data.was, data.host = server.vm_state, data.host or server.host
+        shows = LIFE[command].shows
         with self.store.write() as db:
-            server = self.show(caller, server_id)
-            self._check_lock(caller, server)
-            self._check_state(server, command)
-            if not server.host:
-                raise NOT_READY(server_id=server.id)
-            self.states.show(db, server.id, move.shows)
-            self.engine.begin(command, data or Power(), caller, server.id)
+            after = self._make_way(server, command)
+            if shows:
+                self.states.show(db, server.id, shows, deleting=command == DELETE.kind)
+            self.engine.begin(command, data, caller, server.id, after=after)
 
     def delete(self, caller: Context, server_id: str) -> None:
         """Delete from whatever state; what runs on the server is interrupted.  Asked twice, it is done once."""
-        with self.store.write() as db:
-            server = self.show(caller, server_id)
-            self._check_lock(caller, server)
-            if server.task_state == Task.DELETING and "delete" in self.engine.running(server.id):
+        with self.store.write():
+            server = self.check(caller, server_id, DELETE.kind)
+            if server.task_state == Task.DELETING and DELETE.kind in self.engine.running(server.id):
                 return
-            running = self.engine.interrupt(server.id, "delete")
-            self.states.show(db, server.id, Task.DELETING, deleting=True)
-            self.engine.begin(DELETE.kind, Delete(), caller, server.id, after=running)
+            self.accept(caller, server, DELETE.kind, Delete())
+
+    def _make_way(self, server: Server, command: str) -> str:
+        """Interrupt what the command may interrupt; the operation after which it begins."""
+        if server.task_state != Task.NONE or command == DELETE.kind:
+            return self.engine.interrupt(server.id, command)
+        return self.engine.last_on(server.id)
 
     def update(self, caller: Context, server_id: str, **values: Any) -> Server:
         """Change what may be changed of a server: its name, description, addresses, metadata, tags, lock."""
@@ -184,14 +212,14 @@ class Servers:
                 command=command, server_id=server.id, attribute="task_state", value=str(server.task_state)
             )
 
-    def _check_state(self, server: Server, command: str) -> None:
+    def _check_state(self, server: Server, command: str, spoken: str) -> None:
         move = LIFE[command]
         if server.vm_state not in move.states:
-            raise WRONG_STATE(
-                command=_spoken(command), server_id=server.id, attribute="vm_state", value=str(server.vm_state)
-            )
+            raise WRONG_STATE(command=spoken, server_id=server.id, attribute="vm_state", value=str(server.vm_state))
         if server.task_state not in move.activities:
-            self.check_idle(server, _spoken(command))
+            self.check_idle(server, spoken)
+        if not server.host and server.vm_state not in NEED_NO_HOST and command not in NEEDS_NO_HOST:
+            raise NOT_READY(server_id=server.id)
 
     @staticmethod
     def _check_lock(caller: Context, server: Server) -> None:
@@ -202,7 +230,3 @@ class Servers:
         limit = self.quotas.limits(project_id)["metadata_items"]
         if limit != UNLIMITED and len(metadata) > limit:
             raise TOO_MANY_ITEMS(what="metadata items", limit=limit)
-
-
-def _spoken(command: str) -> str:
-    return "reboot" if command == "reboot_hard" else command

@@ -103,6 +103,12 @@ _UPDATE = Statement(
     .returning(_c.interrupted_by),
     sets=("state", "step", "data", "updated_at", "finished_at", "failure"),
 )
+_LAST = Statement(
+    sa.select(_c.id)
+    .where(_c.subject == sa.bindparam("subject"), _c.state.in_(OPEN))
+    .order_by(_c.created_at.desc())
+    .limit(1)
+)
 _FOLLOWERS = Statement(sa.select(_c.id).where(_c.after == sa.bindparam("this"), _c.state == State.PENDING))
 
 
@@ -248,6 +254,12 @@ class Engine:
             if running:
                 db.execute(operations.update().where(mine).values(interrupted_by=by))
         return running[-1] if running else ""
+
+    def last_on(self, subject: str) -> str:
+        """The id of the newest operation that is under way on the subject; empty where none is."""
+        with self.store.read() as db:
+            ((id,),) = _LAST.rows(db, subject=subject) or (("",),)
+        return str(id)
 
     def running(self, subject: str) -> list[str]:
         """The kinds of the operations that are under way on the subject."""

@@ -45,7 +45,7 @@ def stop(compute: "Compute", call: Call) -> None:
 def reboot(compute: "Compute", call: Call) -> None:
     """Restart a server, softly or hard."""
     command = "reboot_hard" if call.body.type.upper() == "HARD" else "reboot"
-    compute.servers.command(call.context, call.path["server_id"], command)
+    compute.servers.command(call.context, call.path["server_id"], command, spoken="reboot")
 
 
 def console_output(compute: "Compute", call: Call) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from nephele.compute.lifecycle import TASK_STATUS, states_of
+from nephele.compute.lifecycle import states_of
 from nephele.compute.model import Vm
 from nephele.compute.tables import servers
 from nephele.kernel.clock import parse_iso
@@ -39,12 +39,10 @@ def _is(column: sa.ColumnElement[Any]) -> Callable[[str], Condition]:
 
 
 def _status(text: str) -> Condition:
-    found = states_of(text)
-    shown = [task for task, status in TASK_STATUS.items() if status == text.upper()]
-    if not found:
-        return sa.false()
-    wanted = c.vm_state.in_(found)
-    return sa.and_(wanted, c.task_state.in_(shown)) if shown else wanted
+    shown = [
+        sa.and_(c.vm_state == vm, c.task_state.in_(tasks) if tasks else sa.true()) for vm, tasks in states_of(text)
+    ]
+    return sa.or_(sa.false(), *shown)
 
 
 def _vm_state(text: str) -> Condition:

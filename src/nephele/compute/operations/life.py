@@ -11,7 +11,7 @@ from nephele.compute.lifecycle import LIFE
 from nephele.compute.model import Fault, Vm
 from nephele.compute.states import Shown
 from nephele.compute.virt.driver import PowerState
-from nephele.kernel.operations import INTERRUPTED, Failure, Operation, Step, Work
+from nephele.kernel.operations import INTERRUPTED, OVERDUE, Failure, Operation, Step, Work
 
 Data = TypeVar("Data", bound=Struct)
 
@@ -22,6 +22,10 @@ class ServerData(Struct, kw_only=True):
     host: str = ""
     power_state: PowerState = PowerState.NOSTATE
     tries: int = 0
+    was: str = ""
+    """The VM state that the command found."""
+    becomes: str = ""
+    """The VM state at which it arrives, where its steps found that it isn't the table's."""
 
 
 def server_operation(
@@ -30,33 +34,46 @@ def server_operation(
     steps: tuple[Step, ...],
     *,
     on_done: Callable[[Conductor, sa.Connection, Work[Any]], None] | None = None,
+    on_failed: Callable[[Conductor, sa.Connection, Work[Any], Failure], None] | None = None,
     rewind: Callable[[Conductor, Work[Any], Failure], str] = lambda *_: "",
 ) -> Operation[Data]:
     """An operation whose states come from the command's row in `LIFE`.
+
+    One that neither shows anything nor arrives anywhere, such as an attachment, leaves the states alone.
 
     Args:
         command: which row.
         data: what it carries.
         steps: its steps; `shows` is the task state meanwhile.
         on_done: what else to write at its end.
+        on_failed: what else to write when it failed.
         rewind: see `Operation`.
     """
     move = LIFE[command]
+    quiet = not move.shows and not move.arrives
+
+    def step(conductor: Conductor, db: sa.Connection, work: Work[Any], begun: Step) -> None:
+        if not quiet:
+            show(conductor, db, work, begun)
 
     def done(conductor: Conductor, db: sa.Connection, work: Work[Any]) -> None:
         if on_done is not None:
             on_done(conductor, db, work)
-        arrive(conductor, db, work, Vm(move.arrives))
+        if not quiet:
+            arrive(conductor, db, work, Vm(work.data.becomes or move.arrives or work.data.was))
 
     def failed(conductor: Conductor, db: sa.Connection, work: Work[Any], failure: Failure) -> None:
-        fail(conductor, db, work, Vm(move.fails) if move.fails else None, failure)
+        if on_failed is not None:
+            on_failed(conductor, db, work, failure)
+        if not quiet:
+            fail(conductor, db, work, Vm(move.fails) if move.fails else None, failure)
 
     return Operation(
         kind=command,
         data=data,
         within=move.within,
         steps=steps,
-        on_step=show,
+        on_step=step,
         on_done=done,
         on_failed=failed,
         rewind=rewind,
@@ -75,13 +92,16 @@ def arrive(conductor: Conductor, db: sa.Connection, work: Work[Any], vm_state: V
 
 
 def fail(conductor: Conductor, db: sa.Connection, work: Work[Any], vm_state: Vm | None, failure: Failure) -> None:
-    """The state that a failure leaves; one that was interrupted leaves it to the interrupter."""
-    fault = None
+    """The state that a failure leaves; one that was interrupted leaves all to the interrupter.
+
+    What took too long leaves an error in any case: nobody knows what the guest is like.
+    """
     if failure.code == INTERRUPTED.code:
-        vm_state = None
-    else:
-        now = conductor.clock.now()
-        fault = Fault(code=failure.status, message=failure.message, details=failure.details, created_at=now)
+        return
+    if failure.code == OVERDUE.code:
+        vm_state = Vm.ERROR
+    now = conductor.clock.now()
+    fault = Fault(code=failure.status, message=failure.message, details=failure.details, created_at=now)
     _remember(work, conductor.states.fail(db, work.subject, vm_state, fault, deleting=work.kind == "delete"))
 
 

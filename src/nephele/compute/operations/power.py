@@ -17,14 +17,12 @@ class Power(ServerData, kw_only=True):
 
 def stop_guest(conductor: Conductor, work: Work[Power]) -> None:
     """Shut the guest down."""
-    _to_its_host(conductor, work)
     answer = conductor.command(m.STOP, m.Stop, work, patience=STOP_TIMEOUT + 60, timeout=STOP_TIMEOUT)
     work.data.power_state = answer.power_state
 
 
 def start_guest(conductor: Conductor, work: Work[Power]) -> None:
     """Start the guest, with its ports and volumes as they are now."""
-    _to_its_host(conductor, work)
     devices = conductor.attached(work)
     answer = conductor.command(m.START, m.Start, work, patience=100, base=None, **devices)
     work.data.power_state = answer.power_state
@@ -41,14 +39,9 @@ def reset_guest(conductor: Conductor, work: Work[Power]) -> None:
 
 
 def _reboot(conductor: Conductor, work: Work[Power], *, hard: bool) -> None:
-    _to_its_host(conductor, work)
     devices = conductor.attached(work)
     answer = conductor.command(m.REBOOT, m.Reboot, work, patience=170, base=None, hard=hard, **devices)
     work.data.power_state = answer.power_state
-
-
-def _to_its_host(conductor: Conductor, work: Work[Power]) -> None:
-    work.data.host = conductor.server(work.subject).host
 
 
 STOP = server_operation(

@@ -178,6 +178,11 @@ class PowerChange(Struct, frozen=True, kw_only=True):
 class Driver(Protocol):
     """A hypervisor."""
 
+    @property
+    def virt_type(self) -> str:
+        """How guests run: `kvm`, `qemu` or `sim`."""
+        ...
+
     def inventory(self) -> HostInventory:
         """What this host has."""
         ...

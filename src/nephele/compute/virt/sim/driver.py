@@ -1,24 +1,13 @@
-"""The simulated hypervisor: guests that are rows.
-
-A peer of the libvirt driver, with the same promises and refusals.  Its guests live in an SQLite file of
-their own, shared by all simulated hosts of a process, so that they outlive a `kill -9` of that process as
-real ones do (nothing is synced: they don't outlive a power failure, as real ones don't).
-
-    world = SimWorld(Path("guests.db"))
-    driver = world.host("sim-1", vcpus=8, memory_mb=16384, disk_gb=200)
-"""
+"""The hypervisor of one simulated host."""
 
 import sqlite3
-import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from nephele.compute.virt.driver import (
-    BlankDisk,
     Disk,
     FileDisk,
     Guest,
@@ -37,98 +26,34 @@ from nephele.compute.virt.errors import (
     GUEST_NOT_FOUND,
     GUEST_NOT_RUNNING,
 )
-from nephele.kernel.clock import Clock, SystemClock, iso
+from nephele.compute.virt.sim.text import disk_line, nic_line
+from nephele.kernel.clock import Clock, iso
 
 Fault = Callable[[str, str], None]
 """Called with a method's name and the server's id before the method works; may raise."""
-
-TRAITS = (
-    "COMPUTE_DEVICE_TAGGING",
-    "COMPUTE_IMAGE_TYPE_QCOW2",
-    "COMPUTE_IMAGE_TYPE_RAW",
-    "COMPUTE_NET_ATTACH_INTERFACE",
-    "COMPUTE_NET_ATTACH_INTERFACE_WITH_TAG",
-    "COMPUTE_NET_VIF_MODEL_E1000",
-    "COMPUTE_NET_VIF_MODEL_VIRTIO",
-    "COMPUTE_NODE",
-    "COMPUTE_STORAGE_BUS_IDE",
-    "COMPUTE_STORAGE_BUS_SCSI",
-    "COMPUTE_STORAGE_BUS_VIRTIO",
-    "COMPUTE_VOLUME_ATTACH_WITH_TAG",
-    "HW_CPU_X86_SSE2",
-)
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS guests (
-    host TEXT NOT NULL,
-    server_id TEXT NOT NULL,
-    domain_name TEXT NOT NULL,
-    power_state INTEGER NOT NULL,
-    spec BLOB NOT NULL,
-    console TEXT NOT NULL,
-    PRIMARY KEY (host, server_id),
-    UNIQUE (host, domain_name)
-) WITHOUT ROWID
-"""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(GuestSpec).decode
 
 
-class SimWorld:
-    """The file that all simulated hosts of a process keep their guests in."""
+class World(Protocol):
+    """Where the guests are."""
 
-    def __init__(self, path: Path, *, clock: Clock | None = None) -> None:
-        self.clock: Clock = clock or SystemClock()
-        self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, cached_statements=64)
-        self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; {_SCHEMA}")
-
-    def host(
-        self,
-        name: str,
-        *,
-        vcpus: int = 8,
-        memory_mb: int = 32768,
-        disk_gb: int = 500,
-        delays: Mapping[str, float] | None = None,
-        fault: Fault | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> "SimDriver":
-        """The hypervisor of the simulated host `name`; `delays` are seconds by method name."""
-        inventory = HostInventory(
-            hypervisor_type="sim",
-            hypervisor_version=1000,
-            vcpus=vcpus,
-            memory_mb=memory_mb,
-            disk_gb=disk_gb,
-            cpu_arch="x86_64",
-            cpu_model="sim64",
-            cpu_vendor="Nephele",
-            cpu_features=("sse2",),
-            traits=TRAITS,
-            supported=(("x86_64", "sim", "hvm"), ("x86_64", "qemu", "hvm")),
-            virt_type="sim",
-        )
-        return SimDriver(self, name, inventory, delays or {}, fault, sleep)
+    clock: Clock
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Run one statement, atomically, and give its rows."""
-        with self._lock:
-            return self._db.execute(sql, values).fetchall()
-
-    def close(self) -> None:
-        """Let go of the file; the guests stay in it."""
-        with self._lock:
-            self._db.close()
+        ...
 
 
 class SimDriver:
-    """The hypervisor of one simulated host."""
+    """As the protocol says; its guests are in the world that all its hosts share."""
+
+    virt_type = "sim"
 
     def __init__(
         self,
-        world: SimWorld,
+        world: World,
         host: str,
         inventory: HostInventory,
         delays: Mapping[str, float],
@@ -222,7 +147,7 @@ class SimDriver:
             raise DEVICE_IN_USE(device=disk.device_name, server_id=server_id)
         if not same:
             _check_disk(server_id, disk)
-            self._keep(msgspec.structs.replace(spec, disks=(*spec.disks, disk)), f"attached {_disk_line(disk)}")
+            self._keep(msgspec.structs.replace(spec, disks=(*spec.disks, disk)), f"attached {disk_line(disk)}")
 
     def detach_disk(self, server_id: str, disk: Disk, timeout: int) -> None:
         self._enter("detach_disk", server_id)
@@ -235,7 +160,7 @@ class SimDriver:
         self._enter("attach_nic", server_id)
         spec = self.spec(server_id)
         if all(n.mac != nic.mac for n in spec.nics):
-            self._keep(msgspec.structs.replace(spec, nics=(*spec.nics, nic)), f"attached {_nic_line(nic)}")
+            self._keep(msgspec.structs.replace(spec, nics=(*spec.nics, nic)), f"attached {nic_line(nic)}")
 
     def detach_nic(self, server_id: str, nic: Nic, timeout: int) -> None:
         self._enter("detach_nic", server_id)
@@ -324,8 +249,8 @@ class SimDriver:
             f"{now} {line}\n"
             for line in (
                 f"simulated guest {spec.domain_name} on {self.host}: {spec.vcpus} vcpus, {spec.memory_mb} MB memory",
-                *(_disk_line(disk) for disk in spec.disks),
-                *(_nic_line(nic) for nic in spec.nics),
+                *(disk_line(disk) for disk in spec.disks),
+                *(nic_line(nic) for nic in spec.nics),
                 *((f"config drive with {len(spec.config_drive)} files",) if spec.config_drive is not None else ()),
             )
         )
@@ -349,18 +274,3 @@ def _check_disk(server_id: str, disk: Disk) -> None:
             raise BASE_MISSING(path=source.base)
     elif isinstance(source, FileDisk) and not Path(source.path).exists():
         raise DISK_MISSING(path=source.path, server_id=server_id)
-
-
-def _disk_line(disk: Disk) -> str:
-    source = disk.source
-    if isinstance(source, ImageDisk):
-        what = f"{source.size_gb} GB over {Path(source.base).name}"
-    elif isinstance(source, BlankDisk):
-        what = f"{source.size_mb} MB {source.kind}"
-    else:
-        what = f"volume {disk.volume_id}"
-    return f"{disk.device_name} ({disk.bus or 'virtio'}): {what}"
-
-
-def _nic_line(nic: Nic) -> str:
-    return f"nic {nic.mac} ({nic.model or 'virtio'}) as {nic.tap} in {nic.bridge}, mtu {nic.mtu}"

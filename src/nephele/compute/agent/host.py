@@ -1,0 +1,55 @@
+"""What every part of the compute agent works with on its host."""
+
+from typing import Protocol
+
+from nephele.compute import messages as m
+from nephele.compute.agent.guests import guest_spec
+from nephele.compute.agent.images import BaseImages
+from nephele.compute.virt.driver import Driver, GuestSpec
+from nephele.kernel.bus import Bus
+from nephele.kernel.clock import Clock
+from nephele.kernel.trace import Recorder
+
+
+class NetworkWiring(Protocol):
+    """What the compute agent asks of the network agent on its host."""
+
+    def wire(self, port_ids: tuple[str, ...], timeout: float) -> None:
+        """Return once these ports are wired; raise Refused with the reason why one can't be."""
+        ...
+
+
+class Host:
+    """A host, as its compute agent sees it.
+
+    Args:
+        name: the host's name, and its queue's.
+        driver: its hypervisor.
+        wiring: the network agent on the same host.
+        images: its cache of base images.
+        bus: where commands come from and questions go.
+        clock: time.
+    """
+
+    def __init__(
+        self, name: str, driver: Driver, wiring: NetworkWiring, images: BaseImages, bus: Bus, clock: Clock
+    ) -> None:
+        self.name, self.driver, self.wiring, self.images = name, driver, wiring, images
+        self.bus, self.clock = bus, clock
+
+    def server(self, order: m.Command) -> m.ServerForHost:
+        """What the conductor knows of the server that the order is about."""
+        ask = m.AskServer(token=order.token, request_id=order.request_id, host=self.name, server_id=order.server_id)
+        return self.bus.call(m.ASK_SERVER, ask)
+
+    def spec(self, order: m.Spawn) -> GuestSpec:
+        """The guest that the order wants."""
+        return guest_spec(self.server(order), order.base, order.ports, order.volumes)
+
+    def wire(self, order: m.Spawn) -> None:
+        """Have the order's ports wired."""
+        self.wiring.wire(tuple(port.port_id for port in order.ports), 60)
+
+    def done(self, order: m.Command, trace: Recorder | None = None) -> m.Done:
+        """The answer to an order that was carried out."""
+        return m.Done(power_state=self.driver.power_state(order.server_id), spans=trace.take() if trace else ())

@@ -1,0 +1,78 @@
+"""The operations on servers, one line each."""
+
+from nephele.compute.api import security_groups, server_actions, server_devices, server_labels, servers
+from nephele.compute.api.security_groups import GroupName
+from nephele.compute.api.server_actions import ConsoleLines, Reboot
+from nephele.compute.api.server_bodies import CreateServerBody
+from nephele.compute.api.server_labels import Item, Items, Tags
+from nephele.compute.api.servers import ChangedServer
+from nephele.web.bodies import envelope
+from nephele.web.routing import Route
+
+SERVER = "/v2.1/servers/{server_id}"
+ACTION = f"{SERVER}/action"
+
+
+def rule(name: str) -> str:
+    """A rule's whole name."""
+    return f"os_compute_api:{name}"
+
+
+# fmt: off
+SERVER_ROUTES = [
+    Route("GET", "/v2.1/servers", servers.index, rule("servers:index")),
+    Route("POST", "/v2.1/servers", servers.create, rule("servers:create"), CreateServerBody, status=202),
+    Route("GET", "/v2.1/servers/detail", servers.detail, rule("servers:detail")),
+    Route("GET", "/v2.1/servers/{server_id}", servers.show, rule("servers:show")),
+    Route("PUT", "/v2.1/servers/{server_id}", servers.update, rule("servers:update"),
+          envelope("server", ChangedServer)),
+    Route("DELETE", "/v2.1/servers/{server_id}", servers.delete, rule("servers:delete"), status=204),
+    Route("POST", "/v2.1/os-volumes_boot", servers.create, rule("servers:create"), CreateServerBody, status=202,
+          until=(2, 102)),
+
+    Route("POST", ACTION, server_actions.start, rule("servers:start"), action="os-start", status=202),
+    Route("POST", ACTION, server_actions.stop, rule("servers:stop"), action="os-stop", status=202),
+    Route("POST", ACTION, server_actions.reboot, rule("servers:reboot"), Reboot, action="reboot", status=202),
+    Route("POST", ACTION, server_actions.console_output, rule("os-console-output"), ConsoleLines,
+          action="os-getConsoleOutput"),
+    Route("GET", "/v2.1/servers/{server_id}/os-instance-actions", server_actions.index,
+          rule("os-instance-actions:list")),
+    Route("GET", "/v2.1/servers/{server_id}/os-instance-actions/{request_id}", server_actions.show,
+          rule("os-instance-actions:show")),
+
+    Route("POST", ACTION, server_labels.lock, rule("os-lock-server:lock"), bytes, action="lock", status=202),
+    Route("POST", ACTION, server_labels.unlock, rule("os-lock-server:unlock"), action="unlock", status=202),
+    Route("GET", f"{SERVER}/metadata", server_labels.metadata, rule("server-metadata:index")),
+    Route("POST", f"{SERVER}/metadata", server_labels.merge_metadata, rule("server-metadata:create"), Items),
+    Route("PUT", f"{SERVER}/metadata", server_labels.replace_metadata, rule("server-metadata:update_all"), Items),
+    Route("GET", f"{SERVER}/metadata/{{key}}", server_labels.show_item, rule("server-metadata:show")),
+    Route("PUT", f"{SERVER}/metadata/{{key}}", server_labels.set_item, rule("server-metadata:update"), Item),
+    Route("DELETE", f"{SERVER}/metadata/{{key}}", server_labels.delete_item, rule("server-metadata:delete"),
+          status=204),
+    Route("GET", f"{SERVER}/tags", server_labels.tags, rule("os-server-tags:index"), since=(2, 26)),
+    Route("PUT", f"{SERVER}/tags", server_labels.replace_tags, rule("os-server-tags:update_all"), Tags,
+          since=(2, 26)),
+    Route("DELETE", f"{SERVER}/tags", server_labels.delete_tags, rule("os-server-tags:delete_all"), status=204,
+          since=(2, 26)),
+    Route("GET", f"{SERVER}/tags/{{tag}}", server_labels.has_tag, rule("os-server-tags:show"), status=204,
+          since=(2, 26)),
+    Route("PUT", f"{SERVER}/tags/{{tag}}", server_labels.add_tag, rule("os-server-tags:update"), since=(2, 26)),
+    Route("DELETE", f"{SERVER}/tags/{{tag}}", server_labels.delete_tag, rule("os-server-tags:delete"), status=204,
+          since=(2, 26)),
+
+    Route("GET", f"{SERVER}/ips", server_devices.ips, rule("ips:index")),
+    Route("GET", f"{SERVER}/ips/{{network_label}}", server_devices.ips_of_network, rule("ips:show")),
+    Route("GET", f"{SERVER}/os-interface", server_devices.interfaces, rule("os-attach-interfaces:list")),
+    Route("GET", f"{SERVER}/os-interface/{{port_id}}", server_devices.interface, rule("os-attach-interfaces:show")),
+    Route("GET", f"{SERVER}/os-volume_attachments", server_devices.volumes, rule("os-volumes-attachments:index")),
+    Route("GET", f"{SERVER}/os-volume_attachments/{{volume_id}}", server_devices.volume,
+          rule("os-volumes-attachments:show")),
+    Route("PUT", f"{SERVER}/os-volume_attachments/{{volume_id}}", server_devices.change_volume,
+          body=envelope("volumeAttachment", server_devices.ChangedVolume), status=202, since=(2, 85)),
+    Route("GET", f"{SERVER}/os-security-groups", security_groups.of_server, rule("os-security-groups:list")),
+    Route("POST", ACTION, security_groups.add, rule("os-security-groups:add"), GroupName, action="addSecurityGroup",
+          status=202),
+    Route("POST", ACTION, security_groups.remove, rule("os-security-groups:remove"), GroupName,
+          action="removeSecurityGroup", status=202),
+]
+# fmt: on

@@ -6,7 +6,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -294,3 +295,43 @@ def test_new_leases_are_read_wherever_the_files_are(mode: int, user: str) -> Non
         assert "lease of 10.0.0.12" in shut.dhcp(one.script)
         pid = netns.dnsmasqs(f"{one.host}.dhcp-{WEB.network_id}")[0]
         assert Path(f"/proc/{pid}").owner() == user
+
+
+def test_a_full_disk_holds_up_new_leases_only(one: Lab) -> None:
+    """What forwards goes on, security included; who can't be served says why; with room again, everything is served."""
+    web, shut = one.guest(WEB), one.guest(SHUT)
+    web.set_address("10.0.0.11/24")
+    shut.set_address("10.0.0.12/24")
+    one.agent.close()
+    run_folder = one.settings.run_folder / one.host
+    with small_disk(run_folder) as fill:
+        one.start_agent().wire([WEB.id])
+        fill()
+        late = port(5, 1, "10.0.0.15", OPEN.id)
+        one.server.change(networks=(network(1, "10.0.0.0/24", [WEB, SHUT, late]),), ports=(WEB, SHUT, late))
+        with pytest.raises(Refused, match="No space left on device"):
+            one.agent.wire([late.id])
+        assert shut.pings("10.0.0.11")
+        assert not web.pings("10.0.0.12")
+        one.server.change(groups=(OPEN, group(2, PING_IN)))
+        assert until(lambda: web.pings("10.0.0.12"), 2)
+        (run_folder / "ballast").unlink()
+        assert until(lambda: late.id in one.server.applied[-1].wired)
+        assert "lease of 10.0.0.15" in one.guest(late).dhcp(one.script)
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Callable[[], None]]:
+    """A disk of its own with 64 kB below `folder`; what is given fills it up."""
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=755", "none", str(folder)], check=True)
+
+    def fill() -> None:
+        with (folder / "ballast").open("wb", buffering=0) as ballast, suppress(OSError):
+            while True:
+                ballast.write(bytes(4096))
+
+    try:
+        yield fill
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)

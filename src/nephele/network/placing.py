@@ -97,10 +97,15 @@ def delete_agent(work: Work, agent: Agent) -> None:
 
 def host_for(work: Work, role: str) -> Agent | None:
     """An agent to give something to: a real host before a simulated one, the least loaded first."""
-    found = sa.select(_agents).where(_agents.c.role == role, _agents.c.admin_state_up)
-    agents = [
-        Agent(*row) for row in work.db.execute(found.order_by(_agents.c.kind == SIMULATED, _agents.c.host).limit(50))
-    ]
+    able = sa.select(_agents).where(_agents.c.role == role, _agents.c.admin_state_up)
+    has = tables.routers if role == "l3" else _placed
+    load = sa.select(has.c.host, sa.func.count().label("count")).group_by(has.c.host).subquery()
+    real = able.where(_agents.c.kind != SIMULATED).outerjoin(load, load.c.host == _agents.c.host)
+    by_load = real.order_by(sa.func.coalesce(load.c.count, 0), _agents.c.host).limit(50)
+    agents = [Agent(*row) for row in work.db.execute(by_load)]
+    if not agents:
+        simulated = able.where(_agents.c.kind == SIMULATED).order_by(_agents.c.host).limit(1)
+        agents = [Agent(*row) for row in work.db.execute(simulated)]
     alive = [agent for agent in agents if is_alive(work, agent)] or agents
     return alive[0] if alive else None
 

@@ -146,3 +146,15 @@ def test_a_gateway_is_on_an_external_network(cloud: Client) -> None:
     cloud("DELETE", path, 204, as_="admin")
     assert cloud.error("POST", "routers", 400, {"router": {"ha": True}}, "admin") == "HTTPBadRequest"
     assert cloud.error("POST", "routers", 400, {"router": {"distributed": True}}, "admin") == "HTTPBadRequest"
+
+
+def test_routers_and_dhcp_services_are_spread_over_hosts(networks: Networks, call: Client) -> None:
+    for name in ("b", "a", "sim"):
+        networks.register_agent(name, "sim" if name == "sim" else "linux")
+    hosts = []
+    for number in range(4):
+        router, network = call.make("router"), call.make("network")
+        call.make("subnet", network_id=network["id"], cidr=f"10.{number}.0.0/24", ip_version=4)
+        for path in (f"routers/{router['id']}/l3-agents", f"networks/{network['id']}/dhcp-agents"):
+            hosts += [agent["host"] for agent in call("GET", path, 200, as_="admin")["agents"]]
+    assert hosts == ["a", "a", "b", "b"] * 2

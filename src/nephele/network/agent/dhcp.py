@@ -53,7 +53,7 @@ class DhcpServers:
         """End all servers but these, where they didn't end with their namespaces, and remove their files."""
         if self._folder.exists():
             for folder in self._folder.iterdir():
-                if folder.name not in ids:
+                if folder.is_dir() and folder.name not in ids:
                     pid = _own_process(folder)
                     if pid:
                         netns.end(pid)

@@ -18,6 +18,8 @@ class SimHost(Struct, frozen=True, forbid_unknown_fields=True):
     vcpus: int = 32
     memory_mb: int = 131_072
     disk_gb: int = 2_000
+    delays: dict[str, float] = {}
+    """Seconds that its hypervisor takes, by the driver's method; `shutdown`: that guests need to shut down."""
 
 
 class Quotas(Struct, frozen=True, forbid_unknown_fields=True):

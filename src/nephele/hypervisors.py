@@ -77,10 +77,8 @@ class Hypervisors:
             world, size = SimWorld(settings.state_dir / "sim.db", clock=self.clock), settings.sim_host
             for number in range(1, settings.hosts + 1):
                 name = f"sim-{number:03d}"
-                yield (
-                    name,
-                    world.host(name, vcpus=size.vcpus, memory_mb=size.memory_mb, disk_gb=size.disk_gb),
-                )
+                has = {"vcpus": size.vcpus, "memory_mb": size.memory_mb, "disk_gb": size.disk_gb}
+                yield name, world.host(name, **has, delays=size.delays)
         else:
             from nephele.compute.virt.libvirt import open_driver
 

@@ -74,4 +74,5 @@ IMAGE_CORRUPT = Error(
 VOLUME_NOT_READY = Error(
     "server.volume_not_ready", 500, "Volume {volume_id} did not become ready: it is {status}. {reason}"
 )
+INTERRUPTED = Error("agent.interrupted", 409, "What was done to instance {server_id} was interrupted.")
 HOST_LOST = Error("server.host_lost", 500, "The server is on no host.")

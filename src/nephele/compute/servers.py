@@ -151,7 +151,7 @@ class Servers:
         data.was, data.host = server.vm_state, data.host or server.host
         shows = LIFE[command].shows
         with self.store.write() as db:
-            after = self._make_way(server, command)
+            after = self._make_way(caller, server, command)
             if shows:
                 self.states.show(db, server.id, shows, deleting=command == DELETE.kind)
             self.engine.begin(command, data, caller, server.id, after=after)
@@ -164,11 +164,15 @@ class Servers:
                 return
             self.accept(caller, server, DELETE.kind, Delete())
 
-    def _make_way(self, server: Server, command: str) -> str:
+    def _make_way(self, caller: Context, server: Server, command: str) -> str:
         """Interrupt what the command may interrupt; the operation after which it begins."""
-        if server.task_state != Task.NONE or command == DELETE.kind:
-            return self.engine.interrupt(server.id, command)
-        return self.engine.last_on(server.id)
+        if server.task_state == Task.NONE and Task.DELETING not in LIFE[command].activities:
+            return self.engine.last_on(server.id)
+        running = self.engine.interrupt(server.id, command)
+        if running and server.host:
+            stop = m.Interrupt(server.id, caller.request_id)
+            self.store.after_commit(lambda: self.bus.cast(m.INTERRUPT, stop, at=server.host))
+        return running
 
     def update(self, caller: Context, server_id: str, **values: Any) -> Server:
         """Change what may be changed of a server: its name, description, addresses, metadata, tags, lock."""

@@ -4,7 +4,7 @@ import logging
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -103,6 +103,7 @@ _UPDATE = Statement(
     .returning(_c.interrupted_by),
     sets=("state", "step", "data", "updated_at", "finished_at", "failure"),
 )
+_INTERRUPTED_BY = Statement(sa.select(_c.interrupted_by).where(_c.id == sa.bindparam("this")))
 _LAST = Statement(
     sa.select(_c.id)
     .where(_c.subject == sa.bindparam("subject"), _c.state.in_(OPEN))
@@ -163,6 +164,8 @@ class Engine:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="operation")
         self._rescue_pool = ThreadPoolExecutor(4, thread_name_prefix="overdue")
         self._mine: Counter[str] = Counter()
+        self._works: dict[str, Work[Any]] = {}
+        """What is driven here, by id."""
         self._lock = threading.Lock()
         self.ended: Counter[tuple[str, str]] = Counter()
         """How many operations ended here, by kind and state."""
@@ -243,6 +246,8 @@ class Engine:
     def interrupt(self, subject: str, by: str) -> str:
         """Inside a `write()`: tell what runs on the subject to stop and be undone.
 
+        What another engine drives hears of it at that one's next look around, or at the end of its step.
+
         Returns:
             the id of the operation that must be over first, empty where nothing runs.
         """
@@ -253,7 +258,14 @@ class Engine:
             )
             if running:
                 db.execute(operations.update().where(mine).values(interrupted_by=by))
+                self.store.after_commit(lambda: self._tell_interrupted(running))
         return running[-1] if running else ""
+
+    def _tell_interrupted(self, ids: Iterable[str]) -> None:
+        with self._lock:
+            for id in ids:
+                if id in self._works:
+                    self._works[id].interrupted.set()
 
     def last_on(self, subject: str) -> str:
         """The id of the newest operation that is under way on the subject; empty where none is."""
@@ -302,7 +314,13 @@ class Engine:
     def _drive(self, row: _Leased) -> None:
         known = self._known[row.kind]
         run = _Drive(self, known, row)
-        run.forward(row.step) if row.state != State.UNDOING else run.backward(row.step, row.failure)
+        with self._lock:
+            self._works[row.id] = run.work
+        try:
+            run.forward(row.step) if row.state != State.UNDOING else run.backward(row.step, row.failure)
+        finally:
+            with self._lock:
+                self._works.pop(row.id, None)
         self._wake_followers(row.id)
 
     def _wake_followers(self, id: str) -> None:
@@ -342,6 +360,9 @@ class Engine:
                 db.execute(
                     operations.update().where(c.id.in_(mine), c.owner == self.owner).values(lease_until=now + LEASE)
                 )
+                told = sa.and_(c.id.in_(mine), c.interrupted_by != "")
+                interrupted = db.execute(sa.select(c.id).where(told)).scalars().all()
+                self.store.after_commit(lambda: self._tell_interrupted(interrupted))
             late = sa.and_(c.state.in_((State.PENDING, State.RUNNING)), c.deadline < now)
             overdue = db.execute(sa.select(c.id).where(late)).scalars().all()
         self._looked_at = now
@@ -404,10 +425,16 @@ class _Drive:
         except LostLeaseError:
             raise
         except Exception as error:
-            failure = _failure(error, self.work.step or steps[min(place, len(steps) - 1)].name, self.work.kind)
+            failure = self._why(error, self.work.step or steps[min(place, len(steps) - 1)].name)
             if failure.status >= 500 and not isinstance(error, Refused):
                 log.exception("%s: %s", self.work.context.request_id, failure.message)
             self.backward(min(place, len(steps) - 1), failure)
+
+    def _why(self, error: Exception, step: str) -> Failure:
+        """What went wrong: an interruption, whatever it made fail."""
+        with self.engine.store.read() as db:
+            ((by,),) = _INTERRUPTED_BY.rows(db, this=self.work.id)
+        return _failure(INTERRUPTED(kind=self.work.kind, by=by) if by else error, step, self.work.kind)
 
     def _do(self, step: Step) -> None:
         self.work.step = step.name
@@ -468,7 +495,9 @@ class _Drive:
     def _finish(self) -> None:
         with self.engine.store.write() as db:
             self.operation.on_done(self.parts, db, self.work)
-            self._update(db, State.DONE, self.place, finished_at=self.engine.clock.now())
+            interrupted_by = self._update(db, State.DONE, self.place, finished_at=self.engine.clock.now())
+            if interrupted_by:
+                raise INTERRUPTED(kind=self.work.kind, by=interrupted_by)
             self._store_spans(db)
         self.engine.count_end(self.work.kind, State.DONE)
 

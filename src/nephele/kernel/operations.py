@@ -23,6 +23,7 @@ Every operation has a deadline; past it, it fails naming the step that took too 
 """
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -137,6 +138,8 @@ class Work(Generic[Data]):
         self.trace = Recorder()
         self.state: dict[str, str] = {}
         """What spans stored from now on show as the subject's state."""
+        self.interrupted = threading.Event()
+        """Set when somebody interrupts the operation: steps that wait look at it."""
         self.kept: dict[str, str] = {}
         """What steps keep for those after them in memory only, such as a token: it is never stored."""
 

@@ -36,6 +36,8 @@ class ComputeAgent:
         self.host, self.address = host, address
         self.driver, self.bus = host.driver, host.bus
         self._locks = KeyedLocks()
+        self._running: dict[str, str] = {}
+        """The request on whose behalf a command runs, by server."""
 
     def start(self, pool: Executor) -> None:
         """Say what the host has and runs, then take commands; `pool` runs them."""
@@ -51,6 +53,7 @@ class ComputeAgent:
         self._serve(m.STOP, switch.stop, pool)
         self._serve(m.DESTROY, switch.destroy, pool)
         self._serve(m.READ_CONSOLE, switch.read_console, pool)
+        self.bus.serve(m.INTERRUPT, self.interrupt, at=self.host.name, pool=pool)
         self.bus.serve(m.LIST_GUESTS, self.list_guests, at=self.host.name, pool=pool)
         self.bus.serve(m.REMOVE_GUEST, self.remove_guest, at=self.host.name, pool=pool)
 
@@ -66,6 +69,19 @@ class ComputeAgent:
         for server_id in self.bus.call(m.REPORT_HOST, report).remove:
             log.warning("guest of server %s is not placed on %s: it is removed", server_id, self.host.name)
             self.driver.destroy(server_id)
+
+    def interrupt(self, ask: m.Interrupt) -> None:
+        """Have the command that runs on a server give up; where none runs, there is nothing to do.
+
+        This is the one call of the driver that does not wait for the one before it: a guest that takes its time
+        to shut down loses its power here.
+        """
+        if self._running.get(ask.server_id, ask.by) != ask.by:
+            self.host.interrupted.add(ask.server_id)
+            try:
+                self.driver.stop(ask.server_id, 0)
+            except Refused as refused:
+                log.info("nothing to interrupt in the guest of %s: %s", ask.server_id, refused.message)
 
     def list_guests(self, _ask: m.ListGuests) -> m.Guests:
         """The guests that the hypervisor knows."""
@@ -95,6 +111,11 @@ class ComputeAgent:
 
         def run(order: Order) -> Answer:
             with self._locks.holding(order.server_id):
-                return handler(order)
+                self._running[order.server_id] = order.request_id
+                try:
+                    return handler(order)
+                finally:
+                    del self._running[order.server_id]
+                    self.host.interrupted.discard(order.server_id)
 
         self.bus.serve(method, run, at=self.host.name, pool=pool)

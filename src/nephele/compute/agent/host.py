@@ -5,6 +5,7 @@ from typing import Protocol
 from nephele.compute import messages as m
 from nephele.compute.agent.guests import guest_spec
 from nephele.compute.agent.images import BaseImages
+from nephele.compute.errors import INTERRUPTED
 from nephele.compute.virt.driver import Driver, GuestSpec
 from nephele.kernel.bus import Bus
 from nephele.kernel.clock import Clock
@@ -36,6 +37,13 @@ class Host:
     ) -> None:
         self.name, self.driver, self.wiring, self.images = name, driver, wiring, images
         self.bus, self.clock = bus, clock
+        self.interrupted: set[str] = set()
+        """The servers whose running command is to give up."""
+
+    def check(self, server_id: str) -> None:
+        """Raise INTERRUPTED where the command on that server is to give up; long work asks now and then."""
+        if server_id in self.interrupted:
+            raise INTERRUPTED(server_id=server_id)
 
     def server(self, order: m.Command) -> m.ServerForHost:
         """What the conductor knows of the server that the order is about."""

@@ -33,8 +33,8 @@ class BaseImages:
         self._locks = KeyedLocks()
         directory.mkdir(parents=True, exist_ok=True)
 
-    def fetch(self, image: ImageAnswer, token: str, span: Span) -> BaseImage:
-        """The image in the cache, brought there first if need be.
+    def fetch(self, image: ImageAnswer, token: str, span: Span, check: Callable[[], None] = lambda: None) -> BaseImage:
+        """The image in the cache, brought there first if need be; `check` may raise to give up meanwhile.
 
         Says in the span's detail whether it was there and how many bytes moved.  Raises IMAGE_CORRUPT.
         """
@@ -43,13 +43,13 @@ class BaseImages:
             if path.exists():
                 span.detail |= {"cache": "hit", "bytes": 0}
             else:
-                self._bring(image, token, path, span)
+                self._bring(image, token, path, span, check)
         disk_format = DiskFormat.QCOW2 if image.disk_format == "qcow2" else DiskFormat.RAW
         return BaseImage(
             path=str(path), format=disk_format, size=image.size, virtual_size=image.virtual_size or image.size
         )
 
-    def _bring(self, image: ImageAnswer, token: str, path: Path, span: Span) -> None:
+    def _bring(self, image: ImageAnswer, token: str, path: Path, span: Span, check: Callable[[], None]) -> None:
         """Link the image's own file where that is possible, or else copy it; verify what arrived."""
         part = path.with_suffix(".part")
         part.unlink(missing_ok=True)
@@ -60,9 +60,14 @@ class BaseImages:
             way, chunks = "download", self._save(self.download(image.id, token), part)
         digest = hashlib.new(image.os_hash_algo or "sha512")
         size = 0
-        for chunk in chunks:
-            digest.update(chunk)
-            size += len(chunk)
+        try:
+            for chunk in chunks:
+                check()
+                digest.update(chunk)
+                size += len(chunk)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
         if image.os_hash_value and digest.hexdigest() != image.os_hash_value:
             part.unlink()
             raise IMAGE_CORRUPT(image_id=image.id, host=self.host)

@@ -24,7 +24,7 @@ class Launcher:
             ask = AskImage(token=order.token, request_id=order.request_id, image_id=server.image_id)
             image = self.host.bus.call(ASK_IMAGE, ask)
             trace.spans.extend(image.spans)
-            base = self.host.images.fetch(image, order.token, span)
+            base = self.host.images.fetch(image, order.token, span, lambda: self.host.check(order.server_id))
             span.detail |= {"image": image.id, "name": image.name}
         return m.Prepared(base=base, spans=trace.take())
 

@@ -105,6 +105,16 @@ class Stop(Command, frozen=True, kw_only=True):
     timeout: int
 
 
+class Interrupt(Struct, frozen=True):
+    """Let go of what is being done to the guest: its power is cut, what waits for it gives up.
+
+    `by` is the request that interrupts: its own commands, which follow, are not meant.
+    """
+
+    server_id: str
+    by: str
+
+
 class Destroy(Command, frozen=True, kw_only=True):
     """Remove the guest and its local disks."""
 
@@ -206,6 +216,7 @@ SPAWN = Method("compute_agent.spawn", Spawn, Done)
 START = Method("compute_agent.start", Start, Done)
 REBOOT = Method("compute_agent.reboot", Reboot, Done)
 STOP = Method("compute_agent.stop", Stop, Done)
+INTERRUPT = Method("compute_agent.interrupt", Interrupt, type(None))
 DESTROY = Method("compute_agent.destroy", Destroy, Done)
 READ_CONSOLE = Method("compute_agent.read_console", ReadConsole, ConsoleOutput)
 LIST_GUESTS = Method("compute_agent.list_guests", ListGuests, Guests)

@@ -1,6 +1,5 @@
 """A server's volumes: made, reserved, attached and let go, together with the server's own rows."""
 
-import time
 from typing import Any
 
 from nephele.compute.conductor import Conductor
@@ -44,9 +43,9 @@ def _make_one(conductor: Conductor, work: Work[Any], device: BlockDevice) -> Non
 def wait_until_available(conductor: Conductor, work: Work[Any], volume_id: str) -> None:
     """Return once the volume is there.  Raises VOLUME_NOT_READY with its status and reason if it can't be."""
     while (found := conductor.volumes.readiness(work.context, volume_id)).readiness != Readiness.READY:
-        if found.readiness == Readiness.FAILED or conductor.clock.now() > work.deadline:
+        late = conductor.clock.now() > work.deadline
+        if found.readiness == Readiness.FAILED or late or work.interrupted.wait(PAUSE):
             raise VOLUME_NOT_READY(volume_id=volume_id, status=found.status, reason=found.reason)
-        time.sleep(PAUSE)
 
 
 def drop(conductor: Conductor, context: Context, server_id: str, *, only_made: bool = False) -> None:

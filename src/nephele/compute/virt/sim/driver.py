@@ -116,15 +116,23 @@ class SimDriver:
     def stop(self, server_id: str, timeout: int) -> None:
         self._enter("stop", server_id)
         state = self._known(server_id)
-        if state in (PowerState.RUNNING, PowerState.PAUSED):
-            soft = timeout and state is PowerState.RUNNING
+        soft = timeout > 0 and state is PowerState.RUNNING and self._shuts_down(server_id, timeout)
+        if self._state(server_id) in (PowerState.RUNNING, PowerState.PAUSED):
             self._move(server_id, PowerState.SHUTDOWN, "shut down by its system" if soft else "plug pulled")
+
+    def _shuts_down(self, server_id: str, timeout: float) -> bool:
+        """Wait as long as the guest's system needs to shut down; whether it did so in time, on power."""
+        left = needs = self.delays.get("shutdown", 0)
+        while left > 0 and needs - left < timeout and self._state(server_id) is PowerState.RUNNING:
+            self._sleep(min(left, 0.02))
+            left -= 0.02
+        return left <= 0
 
     def reboot(self, spec: GuestSpec, *, hard: bool, timeout: int) -> None:
         self._enter("reboot", spec.server_id)
         state = self._known(spec.server_id)
         _check_disks(spec)
-        hard = hard or state is not PowerState.RUNNING
+        hard = hard or state is not PowerState.RUNNING or not self._shuts_down(spec.server_id, timeout)
         if hard:
             self._keep(spec)
         self._move(spec.server_id, PowerState.RUNNING, "reset and started" if hard else "restarted by its system")

@@ -77,8 +77,8 @@ class Hypervisors:
             world, size = SimWorld(settings.state_dir / "sim.db", clock=self.clock), settings.sim_host
             for number in range(1, settings.hosts + 1):
                 name = f"sim-{number:03d}"
-                has = {"vcpus": size.vcpus, "memory_mb": size.memory_mb, "disk_gb": size.disk_gb}
-                yield name, world.host(name, **has, delays=size.delays)
+                cpus, memory, disk = size.vcpus, size.memory_mb, size.disk_gb
+                yield name, world.host(name, vcpus=cpus, memory_mb=memory, disk_gb=disk, delays=size.delays)
         else:
             from nephele.compute.virt.libvirt import open_driver
 

@@ -103,6 +103,22 @@ class Rig:
             assert time.monotonic() < end, written
             time.sleep(0.01)
 
+    def boots(self) -> int:
+        """How often the guest has started from its disks, as its console tells."""
+        text = self.driver.console_output(SERVER, 100_000)
+        return text.count(b"hello\r\n" if self._host else b"started\n")
+
+    def wait_boots(self, count: int, within: float = 10) -> None:
+        """Wait until the guest has started that often."""
+        end = time.monotonic() + within
+        while self.boots() != count:
+            assert time.monotonic() < end, f"{self.boots()} starts instead of {count}"
+            time.sleep(0.01)
+
+    def wait_ready(self) -> None:
+        """Wait until the guest's system runs."""
+        self.wait_console(b"ready" if self._host else b"started")
+
     def wait_told(self, server_id: str, state: PowerState, within: float = 5) -> None:
         """Wait until `state` was told of the guest."""
         end = time.monotonic() + within

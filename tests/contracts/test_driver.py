@@ -1,6 +1,7 @@
 """What every hypervisor driver keeps, whichever it is."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -87,6 +88,8 @@ def test_what_needs_a_guest_refuses_an_unknown_one(rig: Rig) -> None:
         lambda: driver.reboot(spec, hard=False, timeout=1),
         lambda: driver.pause(SERVER),
         lambda: driver.unpause(SERVER),
+        lambda: driver.suspend(SERVER),
+        lambda: driver.resume(spec),
         lambda: driver.attach_disk(SERVER, rig.volume),
         lambda: driver.detach_disk(SERVER, rig.volume, 1),
         lambda: driver.attach_nic(SERVER, rig.nic()),
@@ -108,10 +111,47 @@ def test_a_missing_base_image_is_refused_and_nothing_stays(rig: Rig) -> None:
     assert rig.driver.power_state(SERVER) is PowerState.RUNNING
 
 
-def test_a_guest_that_is_off_can_not_be_paused(rig: Rig) -> None:
+def test_a_suspended_guest_goes_on_where_it_was(rig: Rig) -> None:
+    spec = rig.spec(nics=(rig.nic(),))
+    rig.driver.spawn(spec)
+    rig.wait_ready()
+    rig.driver.suspend(SERVER)
+    assert rig.driver.power_state(SERVER) is PowerState.SHUTDOWN
+    rig.driver.close()
+    rig.driver = rig.open()
+    rig.driver.suspend(SERVER)
+    assert rig.driver.power_state(SERVER) is PowerState.SHUTDOWN
+    for _ in range(2):
+        rig.driver.resume(spec)
+        assert rig.driver.power_state(SERVER) is PowerState.RUNNING
+    assert rig.boots() == 1
+
+
+def test_a_suspended_guest_that_is_started_begins_anew(rig: Rig) -> None:
+    rig.driver.spawn(rig.spec())
+    rig.wait_ready()
+    ways: tuple[Callable[[], None], ...] = (
+        lambda: rig.driver.start(rig.spec()),
+        lambda: rig.driver.reboot(rig.spec(), hard=True, timeout=0),
+        lambda: rig.driver.spawn(rig.spec()),
+    )
+    for start_again in ways:
+        before = rig.boots()
+        rig.driver.suspend(SERVER)
+        start_again()
+        rig.wait_boots(before + 1)
+        rig.driver.stop(SERVER, 0)
+        rig.driver.resume(rig.spec())
+        rig.wait_boots(before + 2)
+    rig.driver.suspend(SERVER)
+    rig.driver.destroy(SERVER)
+    assert rig.driver.guests() == []
+
+
+def test_a_guest_that_is_off_can_not_be_paused_or_suspended(rig: Rig) -> None:
     rig.driver.spawn(rig.spec())
     rig.driver.stop(SERVER, 0)
-    for ask in (rig.driver.pause, rig.driver.unpause):
+    for ask in (rig.driver.pause, rig.driver.unpause, rig.driver.suspend):
         with pytest.raises(Refused) as refusal:
             ask(SERVER)
         assert refused(refusal) is GUEST_NOT_RUNNING

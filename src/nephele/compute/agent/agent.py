@@ -11,9 +11,11 @@ from concurrent.futures import Executor
 from typing import TypeVar
 
 from nephele.compute import messages as m
+from nephele.compute.agent.freezing import Freezer
 from nephele.compute.agent.host import Host
 from nephele.compute.agent.launcher import Launcher
 from nephele.compute.agent.power import PowerSwitch
+from nephele.compute.messages import freezing as f
 from nephele.compute.virt.driver import PowerChange
 from nephele.kernel.bus import Method
 from nephele.kernel.errors import Refused
@@ -53,6 +55,11 @@ class ComputeAgent:
         self._serve(m.STOP, switch.stop, pool)
         self._serve(m.DESTROY, switch.destroy, pool)
         self._serve(m.READ_CONSOLE, switch.read_console, pool)
+        freezer = Freezer(self.host)
+        self._serve(f.PAUSE, freezer.pause, pool)
+        self._serve(f.UNPAUSE, freezer.unpause, pool)
+        self._serve(f.SUSPEND, freezer.suspend, pool)
+        self._serve(f.RESUME, freezer.resume, pool)
         self.bus.serve(m.INTERRUPT, self.interrupt, at=self.host.name, pool=pool)
         self.bus.serve(m.LIST_GUESTS, self.list_guests, at=self.host.name, pool=pool)
         self.bus.serve(m.REMOVE_GUEST, self.remove_guest, at=self.host.name, pool=pool)

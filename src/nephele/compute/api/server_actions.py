@@ -48,6 +48,26 @@ def reboot(compute: "Compute", call: Call) -> None:
     compute.servers.command(call.context, call.path["server_id"], command, spoken="reboot")
 
 
+def pause(compute: "Compute", call: Call) -> None:
+    """Freeze a server in its memory."""
+    compute.servers.command(call.context, call.path["server_id"], "pause")
+
+
+def unpause(compute: "Compute", call: Call) -> None:
+    """Let a paused server run on."""
+    compute.servers.command(call.context, call.path["server_id"], "unpause")
+
+
+def suspend(compute: "Compute", call: Call) -> None:
+    """Bring a server's memory to disk."""
+    compute.servers.command(call.context, call.path["server_id"], "suspend")
+
+
+def resume(compute: "Compute", call: Call) -> None:
+    """Let a suspended server run on."""
+    compute.servers.command(call.context, call.path["server_id"], "resume")
+
+
 def console_output(compute: "Compute", call: Call) -> dict[str, str]:
     """What the guest wrote to its console."""
     length = call.body.length

@@ -229,6 +229,20 @@ class Driver(Protocol):
         """Let a paused guest run on."""
         ...
 
+    def suspend(self, server_id: str) -> None:
+        """Write the guest's memory to disk and turn it off; what is written outlives everything but `destroy`.
+
+        Raises GUEST_NOT_RUNNING for a guest that is off and was not suspended.
+        """
+        ...
+
+    def resume(self, spec: GuestSpec) -> None:
+        """Let a suspended guest run on from its memory; one whose memory is gone starts from its disks.
+
+        Any other start of a suspended guest, `start` or a hard reboot, throws the memory away.
+        """
+        ...
+
     def attach_disk(self, server_id: str, disk: Disk) -> None:
         """Plug a disk into a guest, running or not."""
         ...

@@ -128,6 +128,14 @@ class LibvirtDriver:
     def unpause(self, server_id: str) -> None:
         self._power.unpause(self._connection.domain(server_id))
 
+    def suspend(self, server_id: str) -> None:
+        self._power.suspend(self._connection.domain(server_id))
+
+    def resume(self, spec: GuestSpec) -> None:
+        domain = self._connection.find(spec.server_id)
+        if domain is None or not self._power.resume(domain):
+            self.start(spec)
+
     def attach_disk(self, server_id: str, disk: Disk) -> None:
         self._hotplug.attach_disk(self._connection.domain(server_id), disk, self._where(server_id))
 

@@ -1,6 +1,7 @@
 """Start, stop and freeze a guest.
 
 off ──start──▶ running ──pause──▶ paused
+running ──suspend──▶ off, with its memory on disk ──resume──▶ running
 running ──ask──▶ off      the guest's system shuts down: by its agent where one answers, else by the power button
 running, paused ──plug──▶ off
 """
@@ -47,6 +48,8 @@ class Power:
         self._happenings.adopt(server_id)
         with self._connection.asking("define the guest", server_id, domain_name):
             domain = define(self._connection.get(), xml)
+            if domain.hasManagedSaveImage():
+                domain.managedSaveRemove()
         with self._connection.asking("start the guest", server_id):
             start(domain)
 
@@ -85,6 +88,23 @@ class Power:
         if self._running(domain) is PowerState.PAUSED:
             with self._connection.asking("unpause the guest", domain.UUIDString()):
                 domain.resume()
+
+    def suspend(self, domain: Domain) -> None:
+        """Write the guest's memory to disk and turn it off; raises GUEST_NOT_RUNNING."""
+        with self._connection.asking("suspend the guest", domain.UUIDString()):
+            if domain.isActive() or not domain.hasManagedSaveImage():
+                self._running(domain)
+                saved = libvirt.VIR_DOMAIN_SAVE_RUNNING
+                _unless_done(lambda: domain.managedSave(saved), lambda: bool(domain.hasManagedSaveImage()))
+
+    def resume(self, domain: Domain) -> bool:
+        """Let a suspended guest run on from its memory; False where it has none."""
+        with self._connection.asking("resume the guest", domain.UUIDString()):
+            if self.state(domain) is not PowerState.RUNNING:
+                if not domain.hasManagedSaveImage():
+                    return False
+                start(domain)
+        return True
 
     def _running(self, domain: Domain) -> PowerState:
         state = self.state(domain)

@@ -32,6 +32,8 @@ from nephele.kernel.clock import Clock, iso
 Fault = Callable[[str, str], None]
 """Called with a method's name and the server's id before the method works; may raise."""
 
+MEMORY = "memory"
+"""What a suspended guest keeps."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(GuestSpec).decode
 
@@ -89,7 +91,7 @@ class SimDriver:
                 self._world.query(
                     "INSERT INTO guests VALUES (?, ?, ?, ?, ?, ?)",
                     *(self.host, spec.server_id, spec.domain_name, PowerState.RUNNING),
-                    *(_kept(spec), f"{self._described(spec)}{self._now()} started\n"),
+                    *(_stored(spec), f"{self._described(spec)}{self._now()} started\n"),
                 )
             except sqlite3.IntegrityError:
                 raise DOMAIN_NAME_TAKEN(domain_name=spec.domain_name) from None
@@ -146,6 +148,22 @@ class SimDriver:
         self._enter("unpause", server_id)
         if self._running(server_id) is PowerState.PAUSED:
             self._move(server_id, PowerState.RUNNING, "unpaused")
+
+    def suspend(self, server_id: str) -> None:
+        self._enter("suspend", server_id)
+        if self._known(server_id) is PowerState.SHUTDOWN and self._kept(server_id, MEMORY) is not None:
+            return
+        self._running(server_id)
+        self._keep_also(server_id, MEMORY, b"all of it")
+        self._move(server_id, PowerState.SHUTDOWN, "memory written to disk")
+
+    def resume(self, spec: GuestSpec) -> None:
+        self._enter("resume", spec.server_id)
+        if self._known(spec.server_id) in (PowerState.RUNNING, PowerState.PAUSED):
+            return
+        _check_disks(spec)
+        there = self._kept(spec.server_id, MEMORY) is not None
+        self._move(spec.server_id, PowerState.RUNNING, "memory read from disk" if there else "started")
 
     def attach_disk(self, server_id: str, disk: Disk) -> None:
         self._enter("attach_disk", server_id)
@@ -239,8 +257,20 @@ class SimDriver:
     def _keep(self, spec: GuestSpec, what: str = "") -> None:
         self._world.query(
             "UPDATE guests SET spec = ?, console = console || ? WHERE host = ? AND server_id = ?",
-            *(_kept(spec), f"{self._now()} {what}\n" if what else "", self.host, spec.server_id),
+            *(_stored(spec), f"{self._now()} {what}\n" if what else "", self.host, spec.server_id),
         )
+
+    def _kept(self, server_id: str, name: str) -> bytes | None:
+        sql = "SELECT value FROM kept WHERE host = ? AND server_id = ? AND name = ?"
+        rows = self._world.query(sql, self.host, server_id, name)
+        return rows[0][0] if rows else None
+
+    def _keep_also(self, server_id: str, name: str, value: bytes) -> None:
+        self._world.query("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?)", self.host, server_id, name, value)
+
+    def _forget(self, server_id: str, name: str) -> None:
+        sql = "DELETE FROM kept WHERE host = ? AND server_id = ? AND name = ?"
+        self._world.query(sql, self.host, server_id, name)
 
     def _tell(self, server_id: str, state: PowerState) -> None:
         if self._listeners:
@@ -264,7 +294,7 @@ class SimDriver:
         )
 
 
-def _kept(spec: GuestSpec) -> bytes:
+def _stored(spec: GuestSpec) -> bytes:
     """A spec as it is stored: without the config drive, which may be large and is given anew at each start."""
     return _encode(spec if spec.config_drive is None else msgspec.structs.replace(spec, config_drive={}))
 

@@ -37,8 +37,22 @@ CREATE TABLE IF NOT EXISTS guests (
     console TEXT NOT NULL,
     PRIMARY KEY (host, server_id),
     UNIQUE (host, domain_name)
-) WITHOUT ROWID
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS kept (
+    host TEXT NOT NULL,
+    server_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (host, server_id, name)
+) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS nothing_kept AFTER DELETE ON guests BEGIN
+    DELETE FROM kept WHERE host = OLD.host AND server_id = OLD.server_id;
+END;
+CREATE TRIGGER IF NOT EXISTS memory_read AFTER UPDATE OF power_state ON guests WHEN NEW.power_state = 1 BEGIN
+    DELETE FROM kept WHERE host = NEW.host AND server_id = NEW.server_id AND name = 'memory';
+END;
 """
+"""`kept` is what a guest has besides: the memory of one that is suspended, …"""
 
 
 class SimWorld:

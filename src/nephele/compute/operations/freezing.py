@@ -48,22 +48,22 @@ def resume(conductor: Conductor, work: Work[ServerData]) -> None:
 
 def keep_running(conductor: Conductor, work: Work[ServerData]) -> None:
     """The pause failed."""
-    _take_back(lambda: unpause(conductor, work))
+    _take_back(work, lambda: unpause(conductor, work))
 
 
 def keep_paused(conductor: Conductor, work: Work[ServerData]) -> None:
     """The unpause failed."""
-    _take_back(lambda: pause(conductor, work))
+    _take_back(work, lambda: pause(conductor, work))
 
 
 def bring_back(conductor: Conductor, work: Work[ServerData]) -> None:
     """The suspend failed."""
-    _take_back(lambda: resume(conductor, work))
+    _take_back(work, lambda: resume(conductor, work))
 
 
 def keep_suspended(conductor: Conductor, work: Work[ServerData]) -> None:
     """The resume failed."""
-    _take_back(lambda: suspend(conductor, work))
+    _take_back(work, lambda: suspend(conductor, work))
 
 
 def _tell(
@@ -72,7 +72,9 @@ def _tell(
     work.data.power_state = conductor.command(method, kind, work, patience=patience).power_state
 
 
-def _take_back(act: Callable[[], None]) -> None:
+def _take_back(work: Work[ServerData], act: Callable[[], None]) -> None:
+    if work.interrupted.is_set():
+        return  # who interrupts takes the guest as it is
     try:
         act()
     except Refused as refused:

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -333,3 +334,73 @@ def information(guest: Guest) -> str:
             at = answer.find(bytes.fromhex("00170010"))
             return socket.inet_ntop(socket.AF_INET6, answer[at + 4 : at + 20]) if at > 0 else ""
     return ""
+
+
+FLOOD = """\
+import socket, sys, time
+address, seconds = sys.argv[1], float(sys.argv[2])
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        udp.sendto(bytes(1000), (address, 9))
+        time.sleep(0.0005)
+"""
+
+
+def flood(sender: Guest, receiver: Guest, seconds: float = 1) -> tuple[int, int]:
+    """Let one guest send 1,000 bytes 1,000 times a second or more: how many packets arrive, and the TOS of the last."""
+    with netns.entered(receiver.space):
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with udp:
+        udp.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+        udp.bind(("", 9))
+        run(sender.space, sys.executable, "-c", FLOOD, receiver.ip, str(seconds))
+        udp.settimeout(0.2)
+        count, tos = 0, 0
+        while True:
+            try:
+                _, notes, _, _ = udp.recvmsg(2000, 100)
+            except TimeoutError:
+                return count, tos
+            count, tos = count + 1, notes[0][2][0]
+
+
+def test_qos_limits_and_marks(cloud: NetworkCloud) -> None:
+    network, _ = cloud.net("10.9.0.0/24")
+    here, there = (cloud.guest(network["id"], host, port_security_enabled=False) for host in ("one", "two"))
+    for guest in (here, there):
+        guest.set_address(f"{guest.ip}/24")
+    assert here.pings(there.ip)
+    unlimited, tos = flood(here, there)
+    assert unlimited > 500
+    assert tos == 0
+    policy = cloud.call("POST", "qos/policies", 201, {"policy": {"name": "slow"}}, "admin")["policy"]
+
+    def rules(**wanted: dict[str, Any]) -> None:
+        shown = cloud.call("GET", f"qos/policies/{policy['id']}", 200, as_="admin")["policy"]
+        for rule in shown["rules"]:
+            cloud.call("DELETE", f"qos/alias_{rule['type']}_rules/{rule['id']}", 204, as_="admin")
+        for kind, rule in wanted.items():
+            body = {f"{kind}_rule": rule}
+            cloud.call("POST", f"qos/policies/{policy['id']}/{kind}_rules", 201, body, "admin")
+        for host in cloud.hosts.values():
+            host.agent.wire([guest.id for guest in (here, there) if guest.host == host.netns])
+
+    here.put(qos_policy_id=policy["id"])
+    rules(bandwidth_limit={"max_kbps": 800}, dscp_marking={"dscp_mark": 26})
+    flood(here, there)  # uses up the burst of 128 kB
+    count, tos = flood(here, there)
+    assert 80 < count < 160  # 100 kB a second
+    assert tos == 26 << 2
+    rules(bandwidth_limit={"max_kbps": 800, "direction": "ingress"})
+    flood(there, here)
+    assert 80 < flood(there, here)[0] < 200
+    must(here.host, "tc", "qdisc", "del", "dev", here.port.tap, "root")
+    assert flood(there, here)[0] > 500
+    assert until(lambda: "tbf" in run(here.host, "tc", "qdisc", "show", "dev", here.port.tap).stdout)
+    rules(packet_rate_limit={"max_kpps": 0, "direction": "ingress"})
+    assert until(lambda: "tbf" not in run(here.host, "tc", "qdisc", "show", "dev", here.port.tap).stdout)
+    assert flood(there, here)[0] > 500
+    here.put(qos_policy_id=None)
+    cloud.call("DELETE", f"qos/policies/{policy['id']}", 204, as_="admin")

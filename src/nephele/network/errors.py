@@ -423,6 +423,35 @@ RBAC_IN_USE = Error(
 )
 AGENT_NOT_FOUND = _missing("agent", "AgentNotFound", "Agent {id} could not be found.")
 
+# Quality of service
+QOS_POLICY_NOT_FOUND = _missing("qos_policy", "QosPolicyNotFound", "QoS policy {id} could not be found.")
+QOS_RULE_NOT_FOUND = _missing(
+    "qos_rule", "QosRuleNotFound", "QoS rule of type {kind} with id {id} for policy {policy_id} could not be found."
+)
+QOS_TYPE_NOT_FOUND = _missing("qos_rule_type", "QosRuleTypeNotFound", "QoS rule type {id} could not be found.")
+QOS_POLICY_IN_USE = Error(
+    "network.qos_policy_in_use", 409, "QoS Policy {id} is used by {kind} {user}.", name="QosPolicyInUse"
+)
+QOS_DEFAULT_EXISTS = Error(
+    "network.qos_default_exists",
+    409,
+    "A default QoS policy exists for project {project_id}.",
+    name="QoSPolicyDefaultAlreadyExists",
+)
+QOS_RULES_CONFLICT = Error(
+    "network.qos_rules_conflict",
+    409,
+    "Rule {rule} conflicts with rule {other} which already exists in QoS Policy {policy_id}.",
+    name="QoSRulesConflict",
+)
+QOS_RULE_UNSUPPORTED = Error(
+    "network.qos_rule_unsupported",
+    409,
+    "Rule {rule} is not supported by {kind} {id}",
+    "No host guarantees anything; limits and marks are enforced.",
+    "QosRuleNotSupported",
+)
+
 # What a launch asks for (Compute turns these into its own words)
 NETWORK_AMBIGUOUS = Error(
     "network.ambiguous",

@@ -13,6 +13,7 @@ from nephele.network.ipam import WantedIp
 from nephele.network.model import FloatingAddress, Owner, Port, Status
 from nephele.network.networks import NETWORKS
 from nephele.network.ports import PORTS, NewPort, make_port, remove_ports
+from nephele.network.qos import check_policy
 from nephele.network.quotas import take_quota
 from nephele.network.records import BLANK, Records, Rows, born
 from nephele.network.work import Work
@@ -49,6 +50,7 @@ class NewFloatingIp(Struct, frozen=True, kw_only=True):
     description: str = ""
     dns_name: str = ""
     dns_domain: str = ""
+    qos_policy_id: str | None = None
 
 
 def _complete(work: Work, rows: Rows) -> Iterator[tuple[Any, ...]]:
@@ -115,8 +117,10 @@ def create_floating_ip(work: Work, new: NewFloatingIp) -> FloatingAddress:
         status=Status.DOWN,
         dns_name=new.dns_name,
         dns_domain=new.dns_domain,
+        qos_policy_id=new.qos_policy_id,
     )
     floating = msgspec.structs.replace(born(work, draft), id=floating_id)
+    check_policy(work, floating.qos_policy_id, "floatingip", floating_id)
     if new.port_id:
         floating = _led_to(work, floating, new.port_id, new.fixed_ip_address)
     FLOATING_IPS.insert(work, floating)
@@ -135,6 +139,8 @@ def change_floating_ip(work: Work, old: FloatingAddress, new: FloatingAddress) -
             new = _led_to(work, new, new.port_id, wanted)
         else:
             new = msgspec.structs.replace(new, port_id=None, fixed_ip_address=None, router_id=None, status=Status.DOWN)
+    if new.qos_policy_id != old.qos_policy_id:
+        check_policy(work, new.qos_policy_id, "floatingip", old.id)
     FLOATING_IPS.save(work, old, new)
     work.rewire()
     return FLOATING_IPS.any(work, old.id)

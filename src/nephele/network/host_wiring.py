@@ -17,12 +17,15 @@ from nephele.network.networks import NETWORKS
 from nephele.network.ports import PORTS
 from nephele.network.subnets import SUBNETS
 from nephele.network.wired_groups import wired_groups
+from nephele.network.wired_qos import wired_qos
 from nephele.network.wired_routers import wired_routers
 from nephele.network.wiring import (
+    UNLIMITED,
     AddressPair,
     Dhcp,
     DhcpLease,
     HostWiring,
+    Qos,
     Tunnel,
     WiredNetwork,
     WiredPort,
@@ -50,6 +53,9 @@ def host_wiring(work: Work, host: str) -> HostWiring:
         subnets[subnet.network_id].append(subnet)
     networks = NETWORKS.where(work, _networks.c.id.in_(network_ids)) if network_ids else []
     tunnels = _tunnel_addresses(work, host)
+    policies = {network.id: network.qos_policy_id for network in networks}
+    chosen = {port.id: port.qos_policy_id or policies[port.network_id] or "" for port in guests}
+    qos = wired_qos(work, {one for one in chosen.values() if one})
     return HostWiring(
         host=host,
         revision=revision,
@@ -57,7 +63,10 @@ def host_wiring(work: Work, host: str) -> HostWiring:
             _network(network, host, by_network[network.id], subnets[network.id], tunnels) for network in networks
         ),
         ports=tuple(
-            _port(port, network.mtu) for network in networks for port in guests if port.network_id == network.id
+            _port(port, network.mtu, qos.get(chosen[port.id], UNLIMITED))
+            for network in networks
+            for port in guests
+            if port.network_id == network.id
         ),
         groups=wired_groups(work, guests),
         routers=wired_routers(work, host),
@@ -132,7 +141,7 @@ def _tunnels(ports: Sequence[Port], addresses: dict[str, str]) -> tuple[Tunnel, 
     return tuple(Tunnel(addresses[host], tuple(neighbours)) for host, neighbours in sorted(there.items()))
 
 
-def _port(port: Port, mtu: int) -> WiredPort:
+def _port(port: Port, mtu: int, qos: Qos) -> WiredPort:
     return WiredPort(
         id=port.id,
         network_id=port.network_id,
@@ -147,6 +156,7 @@ def _port(port: Port, mtu: int) -> WiredPort:
             AddressPair(pair.ip_address, "" if pair.mac_address == port.mac_address else pair.mac_address)
             for pair in port.address_pairs
         ),
+        qos=qos,
     )
 
 

@@ -99,6 +99,7 @@ class Network(Resource, frozen=True):
     port_security_enabled: bool
     dns_domain: str
     availability_zone_hints: tuple[str, ...]
+    qos_policy_id: str | None = None
     subnets: tuple[str, ...] = ()
     shared: bool = False
     ipv4_address_scope: str | None = None
@@ -152,8 +153,10 @@ class Port(Resource, frozen=True):
     made_by_compute: bool
     place: int
     """Which of its server's interfaces it is, from 0."""
+    qos_policy_id: str | None = None
     fixed_ips: tuple[FixedIp, ...] = ()
     security_groups: tuple[str, ...] = ()
+    qos_network_policy_id: str | None = None
 
     @property
     def vif_details(self) -> dict[str, object]:
@@ -265,6 +268,7 @@ class FloatingAddress(Resource, frozen=True):
     status: str
     dns_name: str
     dns_domain: str
+    qos_policy_id: str | None = None
     port_details: dict[str, object] | None = None
     port_forwardings: tuple[dict[str, object], ...] = ()
 
@@ -297,6 +301,27 @@ class AddressGroup(Resource, frozen=True):
 
     name: str
     addresses: tuple[str, ...]
+    shared: bool = False
+
+
+class QosRule(Struct, frozen=True):
+    """One rule of a QoS policy: `amount` and `burst` are kbit/s, or thousands of packets a second; a DSCP mark."""
+
+    id: str
+    policy_id: str
+    kind: str
+    direction: str
+    """`ingress` or `egress` as the guest sees it; empty where there is none."""
+    amount: int
+    burst: int
+
+
+class QosPolicy(Resource, frozen=True):
+    """Limits and marks for ports."""
+
+    name: str
+    is_default: bool
+    rules: tuple[QosRule, ...] = ()
     shared: bool = False
 
 

@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 from nephele.kernel.statements import Statement
 from nephele.network import errors, tables
 from nephele.network.model import Network, Owner, Status
+from nephele.network.qos import check_policy, default_policy
 from nephele.network.quotas import take_quota
 from nephele.network.records import ME, Records, Rows
 from nephele.network.sharing import EXTERNAL, apply_shared, forget_shares, granted, share, shared_among, unshare
@@ -44,6 +45,7 @@ class NewNetwork(Struct, frozen=True, kw_only=True):
     kind: str | UnsetType = UNSET
     physical_network: str | UnsetType | None = UNSET
     segmentation_id: int | UnsetType | None = UNSET
+    qos_policy_id: str | UnsetType | None = UNSET
 
 
 def _complete(work: Work, rows: Rows) -> Iterator[tuple[Any, ...]]:
@@ -98,8 +100,10 @@ def create_network(work: Work, new: NewNetwork) -> Network:
         port_security_enabled=new.port_security_enabled,
         dns_domain=new.dns_domain,
         availability_zone_hints=new.availability_zone_hints,
+        qos_policy_id=default_policy(work, new.project_id) if new.qos_policy_id is UNSET else new.qos_policy_id,
         shared=new.shared,
     )
+    check_policy(work, network.qos_policy_id, "network", network.id)
     NETWORKS.insert(work, network)
     if new.external:
         share(work, "network", network.id, network.project_id, EXTERNAL)
@@ -114,6 +118,8 @@ def change_network(work: Work, old: Network, new: Network) -> Network:
     """Change a network; what the change forbids is refused first."""
     if old.external and not new.external:
         _refuse_gateways(work, old.id)
+    if new.qos_policy_id != old.qos_policy_id:
+        check_policy(work, new.qos_policy_id, "network", old.id)
     changed = NETWORKS.save(work, old, new)
     if old.external != new.external:
         (share(work, "network", old.id, old.project_id, EXTERNAL) if new.external else unshare(work, old.id, EXTERNAL))

@@ -83,6 +83,13 @@ RULES: dict[str, str] = {
     **_attributes(_ADMIN, "address_scope", "create update", "shared"),
     **_all("address_group", read=f"{_READER} or rule:shared"),
     **_guard(_MEMBER, "add_addresses", "remove_addresses"),
+    **_all("policy", write=_ADMIN, read=f"{_READER} or rule:shared"),
+    **{
+        f"{verb}_{way}_{kind}_rule": _ADMIN if verb != "get" else f"{_READER} or rule:shared"
+        for kind in ("bandwidth_limit", "dscp_marking", "minimum_bandwidth", "minimum_packet_rate", "packet_rate_limit")
+        for way, verbs in (("policy", "create get update delete"), ("alias", "get update delete"))
+        for verb in verbs.split()
+    },
     **_all("rbac_policy"),
     **_attributes("not rule:for_everyone or rule:admin_only", "rbac_policy", "create update", "target_tenant"),
     **_guard(_ADMIN, "get_agent", "update_agent", "delete_agent", "update_quota", "delete_quota"),

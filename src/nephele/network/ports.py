@@ -15,6 +15,7 @@ from nephele.network.binding import bind
 from nephele.network.ipam import Allocation, WantedIp, replace_addresses, write_addresses
 from nephele.network.model import DhcpOption, Network, Owner, Pair, Port, Status
 from nephele.network.networks import usable_network
+from nephele.network.qos import check_policy
 from nephele.network.quotas import take_quota
 from nephele.network.records import ME, Records, Rows
 from nephele.network.security_groups import GROUPS, default_group
@@ -30,6 +31,12 @@ _ADDRESSES = Statement(
     .order_by(_addresses.c.port_id, _addresses.c.place)
 )
 _GROUPS_OF = Statement(sa.select(_bound.c.port_id, _bound.c.group_id).where(_bound.c.port_id.in_(_IDS)))
+_QOS_OF_NETWORKS: Statement = Statement(
+    sa.select(_networks.c.id, _networks.c.qos_policy_id).where(
+        _networks.c.id.in_(_IDS), _networks.c.qos_policy_id.is_not(None)
+    )
+)
+_NETWORK_AT = _ports.c.keys().index("network_id")
 _MAC = Statement(
     sa.select(_ports.c.id).where(
         _ports.c.network_id == sa.bindparam("network"), _ports.c.mac_address == sa.bindparam("mac")
@@ -62,6 +69,7 @@ class NewPort(Struct, frozen=True, kw_only=True):
     propagate_uplink_status: bool = True
     made_by_compute: bool = False
     place: int = 0
+    qos_policy_id: str | None = None
 
 
 def _complete(work: Work, rows: Rows) -> Iterator[tuple[Any, ...]]:
@@ -72,7 +80,11 @@ def _complete(work: Work, rows: Rows) -> Iterator[tuple[Any, ...]]:
         ips[port_id].append(FixedIp(subnet_id, address))
     for port_id, group_id in _GROUPS_OF.rows(work.db, ids=ids):
         groups[port_id].append(group_id)
-    return ((tuple(ips.get(row[0], ())), tuple(groups.get(row[0], ()))) for row in rows)
+    qos: dict[str, str] = dict(_QOS_OF_NETWORKS.rows(work.db, ids=list({row[_NETWORK_AT] for row in rows})))
+    return (
+        (tuple(ips.get(row[0], ())), tuple(groups.get(row[0], ())), qos.get(row[_NETWORK_AT]) if qos else None)
+        for row in rows
+    )
 
 
 PORTS: Records[Port] = Records(
@@ -112,8 +124,11 @@ def make_port(work: Work, network: Network, new: NewPort, *, counted: bool = Tru
     groups = _groups(work, new, security=security, trusted=trusted)
     _check_pairs(new.address_pairs, security=security)
     vif_type, status, failure = bind(work, new.host)
+    port_id = work.core.ids.uuid()
+    if new.qos_policy_id:
+        check_policy(work, new.qos_policy_id, "port", port_id)
     port = Port(
-        work.core.ids.uuid(),
+        port_id,
         new.project_id,
         new.description,
         (),
@@ -139,8 +154,10 @@ def make_port(work: Work, network: Network, new: NewPort, *, counted: bool = Tru
         failure,
         new.made_by_compute,
         new.place,
+        new.qos_policy_id,
         ips,
         groups,
+        network.qos_policy_id,
     )
     PORTS.insert(work, port)
     write_addresses(work, port.id, network.id, ips)
@@ -164,6 +181,8 @@ def change_port(
         new = msgspec.structs.replace(new, fixed_ips=allocation.choose(wanted, old.fixed_ips))
     if new.security_groups != old.security_groups:
         new = msgspec.structs.replace(new, security_groups=_known_groups(work, new.security_groups))
+    if new.qos_policy_id != old.qos_policy_id:
+        check_policy(work, new.qos_policy_id, "port", old.id)
     _check_security(old, new)
     new = msgspec.structs.replace(new, address_pairs=_pairs(new.address_pairs, new.mac_address))
     if new.host != old.host:

@@ -4,12 +4,13 @@ from functools import partial
 from typing import Any
 
 from nephele.kernel.policy import Policy
-from nephele.network.api import agents, availability, handlers, pools, port_forwardings, quotas, root, routers
+from nephele.network.api import agents, availability, handlers, pools, port_forwardings, qos, quotas, root, routers
 from nephele.network.api.floating_ips import FLOATING_IP
 from nephele.network.api.kind import Kind
 from nephele.network.api.networks import NETWORK, SUBNET
 from nephele.network.api.pools import ADDRESS_GROUP, POOL, RBAC_POLICY, SCOPE
 from nephele.network.api.ports import PORT
+from nephele.network.api.qos import POLICY, RULE_KINDS
 from nephele.network.api.routers import ROUTER
 from nephele.network.api.security_groups import GROUP, RULE
 from nephele.network.service import Networks
@@ -17,7 +18,7 @@ from nephele.web import faults
 from nephele.web.routing import PUBLIC, Api, Route
 
 Body = dict[str, Any]
-KINDS = (NETWORK, SUBNET, PORT, GROUP, RULE, ROUTER, FLOATING_IP, POOL, SCOPE, ADDRESS_GROUP, RBAC_POLICY)
+KINDS = (NETWORK, SUBNET, PORT, GROUP, RULE, ROUTER, FLOATING_IP, POOL, SCOPE, ADDRESS_GROUP, RBAC_POLICY, POLICY)
 
 
 def _of(kind: Kind) -> list[Route]:
@@ -38,6 +39,24 @@ def _of(kind: Kind) -> list[Route]:
         Route("GET", f"{tags}/{{tag}}", partial(handlers.has_tag, kind), status=204),
         Route("PUT", f"{tags}/{{tag}}", partial(handlers.add_tag, kind), status=201),
         Route("DELETE", f"{tags}/{{tag}}", partial(handlers.remove_tag, kind), status=204),
+    ]
+
+
+def _qos_rules(kind: str) -> list[Route]:
+    """The operations on one kind of QoS rule."""
+    many, alone = f"/v2.0/qos/policies/{{id}}/{kind}_rules", f"/v2.0/qos/alias_{kind}_rules/{{id}}"
+    return [
+        Route("GET", many, partial(qos.index, kind)),
+        Route("POST", many, partial(qos.create, kind), body=Body, status=201),
+        *(
+            route
+            for one, held in ((f"{many}/{{other_id}}", qos.below(kind)), (alone, qos.alone(kind)))
+            for route in (
+                Route("GET", one, partial(qos.show, kind, held)),
+                Route("PUT", one, partial(qos.update, kind, held), body=Body),
+                Route("DELETE", one, partial(qos.delete, held), status=204),
+            )
+        ),
     ]
 
 
@@ -86,6 +105,9 @@ ROUTES: list[Route] = [
     Route("GET", "/v2.0/availability_zones", agents.zones),
     Route("GET", "/v2.0/network-ip-availabilities", availability.index),
     Route("GET", "/v2.0/network-ip-availabilities/{id}", availability.show),
+    *(route for kind in RULE_KINDS for route in _qos_rules(kind)),
+    Route("GET", "/v2.0/qos/rule-types", qos.rule_types),
+    Route("GET", "/v2.0/qos/rule-types/{id}", qos.rule_type),
     Route("GET", "/v2.0/service-providers", availability.providers),
 ]
 

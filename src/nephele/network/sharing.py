@@ -28,6 +28,7 @@ SHAREABLE: dict[str, tuple[sa.Table, Error, tuple[str, ...]]] = {
     "security_group": (tables.security_groups, errors.GROUP_NOT_FOUND, (SHARED,)),
     "address_scope": (tables.address_scopes, errors.SCOPE_NOT_FOUND, (SHARED,)),
     "subnetpool": (tables.subnet_pools, errors.POOL_NOT_FOUND, (SHARED,)),
+    "qos_policy": (tables.qos_policies, errors.QOS_POLICY_NOT_FOUND, (SHARED,)),
     "address_group": (tables.address_groups, errors.ADDRESS_GROUP_NOT_FOUND, (SHARED,)),
 }
 """What can be shared: its table, the refusal where it is not there, and the actions."""

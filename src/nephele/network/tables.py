@@ -50,6 +50,20 @@ def _of(table: str, *, on_delete: str = "RESTRICT") -> sa.ForeignKey:
     return sa.ForeignKey(f"network_{table}.id", ondelete=on_delete)
 
 
+qos_policies = _resource("qos_policies", _text("name"), _flag("is_default"))
+
+qos_rules = sa.Table(
+    "network_qos_rules",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("policy_id", _of("qos_policies", on_delete="CASCADE"), nullable=False, index=True),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("direction", sa.String(8), nullable=False),
+    sa.Column("amount", sa.BigInteger, nullable=False),
+    sa.Column("burst", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("policy_id", "kind", "direction"),
+)
+
 networks = _resource(
     "networks",
     _text("name"),
@@ -64,6 +78,7 @@ networks = _resource(
     _flag("port_security_enabled"),
     _text("dns_domain"),
     _json("availability_zone_hints", Texts),
+    _maybe("qos_policy_id", _of("qos_policies"), index=True),
     sa.UniqueConstraint("kind", "segmentation_id"),
 )
 
@@ -121,6 +136,7 @@ ports = _resource(
     _text("failure"),
     _flag("made_by_compute"),
     _number("place"),
+    _maybe("qos_policy_id", _of("qos_policies"), index=True),
     sa.UniqueConstraint("network_id", "mac_address"),
 )
 
@@ -191,6 +207,7 @@ floating_ips = _resource(
     _text("status"),
     _text("dns_name"),
     _text("dns_domain"),
+    _maybe("qos_policy_id", _of("qos_policies"), index=True),
 )
 
 port_forwardings = _resource(

@@ -9,7 +9,8 @@ from nephele.network.model import FloatingAddress, Owner, Port, Router
 from nephele.network.model import PortForwarding as Forwarding
 from nephele.network.ports import PORTS
 from nephele.network.routers import ROUTERS
-from nephele.network.wiring import FloatingIp, PortForwarding, RouterGateway, RouterInterface, WiredRouter
+from nephele.network.wired_qos import wired_qos
+from nephele.network.wiring import UNLIMITED, FloatingIp, PortForwarding, RouterGateway, RouterInterface, WiredRouter
 from nephele.network.work import Work
 
 _routers, _ports, _floating, _forwardings = (
@@ -30,11 +31,18 @@ def wired_routers(work: Work, host: str) -> tuple[WiredRouter, ...]:
     for port in PORTS.where(work, _ports.c.device_id.in_(ids), _ports.c.device_owner.like("network:router%")):
         legs[port.device_id].append(port)
     floating: dict[str, list[FloatingIp]] = defaultdict(list)
-    for row in work.db.execute(sa.select(_floating).where(_floating.c.router_id.in_(ids)).order_by(_floating.c.id)):
-        one = FloatingAddress(*row)
+    found = sa.select(_floating).where(_floating.c.router_id.in_(ids)).order_by(_floating.c.id)
+    addresses = [FloatingAddress(*row) for row in work.db.execute(found)]
+    qos = wired_qos(work, {one.qos_policy_id for one in addresses if one.qos_policy_id})
+    for one in addresses:
         if one.router_id and one.fixed_ip_address:
             floating[one.router_id].append(
-                FloatingIp(id=one.id, floating_ip=one.floating_ip_address, fixed_ip=one.fixed_ip_address)
+                FloatingIp(
+                    id=one.id,
+                    floating_ip=one.floating_ip_address,
+                    fixed_ip=one.fixed_ip_address,
+                    qos=qos.get(one.qos_policy_id or "", UNLIMITED),
+                )
             )
     forwardings = _forwardings_of(work, ids)
     return tuple(_router(router, legs[router.id], floating[router.id], forwardings[router.id]) for router in routers)

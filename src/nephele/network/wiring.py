@@ -81,6 +81,26 @@ class WiredNetwork(Struct, frozen=True, kw_only=True):
     tunnels: tuple[Tunnel, ...] = ()
 
 
+class Qos(Struct, frozen=True, kw_only=True):
+    """What a port may send (egress) and receive (ingress): bytes and packets a second, 0: any; its mark, -1: its own.
+
+    Bursts are bytes and packets.
+    """
+
+    egress_rate: int = 0
+    egress_burst: int = 0
+    ingress_rate: int = 0
+    ingress_burst: int = 0
+    egress_packets: int = 0
+    egress_packet_burst: int = 0
+    ingress_packets: int = 0
+    ingress_packet_burst: int = 0
+    dscp: int = -1
+
+
+UNLIMITED = Qos()
+
+
 class WiredPort(Struct, frozen=True, kw_only=True):
     """A guest's port on this host."""
 
@@ -94,6 +114,7 @@ class WiredPort(Struct, frozen=True, kw_only=True):
     port_security: bool = True
     security_groups: tuple[str, ...] = ()
     address_pairs: tuple[AddressPair, ...] = ()
+    qos: Qos = UNLIMITED
 
 
 class WiredRule(Struct, frozen=True, kw_only=True):
@@ -146,6 +167,7 @@ class FloatingIp(Struct, frozen=True, kw_only=True):
     id: str
     floating_ip: str
     fixed_ip: str
+    qos: Qos = UNLIMITED
 
 
 class PortForwarding(Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nephele.network.agent.compare import (
+    LEAST_BURST,
     Change,
     DeleteLink,
     MakeLink,
@@ -15,15 +16,19 @@ from nephele.network.agent.compare import (
     SetAddress,
     SetEntry,
     SetLink,
+    SetShape,
     SetSysctl,
+    shape_parameters,
 )
 from nephele.network.agent.frames import announce_address
+from nephele.network.agent.netlink import SHAPE_HANDLE
 from nephele.network.agent.spaces import Forward, Link, Neighbour, Route
 
 log = logging.getLogger(__name__)
 
 VXLAN_PORT = 4789
 _NUD_NOARP, _NUD_PERMANENT = 0x40, 0x80
+_ROOT = 0xFFFFFFFF
 _NTF_SELF, _NTF_MASTER = 0x02, 0x04
 
 
@@ -62,6 +67,8 @@ def _perform(ip: Any, change: Change) -> None:
             _make(ip, change.link)
         case SetLink():
             _set(ip, change)
+        case SetShape():
+            _shape(ip, change)
         case SetSysctl():
             (Path("/proc/sys/net") / change.path).write_text(change.value)
         case MissLink():
@@ -127,6 +134,17 @@ def _set(ip: Any, change: SetLink) -> None:
         ip.brport("set", index=index, learning=0, unicast_flood=0, neigh_suppress=1)
 
 
+def _shape(ip: Any, change: SetShape) -> None:
+    """A token bucket at the root of the link's queue, known as ours by its handle."""
+    index = _index(change.name)
+    if change.shape[0]:
+        rate, limit = shape_parameters(*change.shape)
+        burst = max(change.shape[1], LEAST_BURST)
+        ip.tc("replace", "tbf", index=index, handle=SHAPE_HANDLE, rate=rate, burst=burst, limit=limit)
+    else:
+        ip.tc("del", index=index, handle=SHAPE_HANDLE, parent=_ROOT)
+
+
 def _entry(ip: Any, change: SetEntry) -> None:
     entry = change.entry
     match entry:
@@ -165,7 +183,7 @@ def _spoken(change: Change) -> str:
     match change:
         case MakeLink():
             return f"make {change.link.kind} {change.link.name}"
-        case DeleteLink() | SetLink() | MissLink():
+        case DeleteLink() | SetLink() | SetShape() | MissLink():
             return f"set {change.name}"
         case SetSysctl():
             return f"set {change.path}"

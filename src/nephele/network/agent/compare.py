@@ -38,6 +38,14 @@ class SetLink(Struct, frozen=True, kw_only=True):
     master: str | None = None
 
 
+class SetShape(Struct, frozen=True):
+    """Let a link receive so many bytes a second, with that burst; 0: any."""
+
+    name: str
+    owner: str
+    shape: tuple[int, int]
+
+
 class SetSysctl(Struct, frozen=True):
     """Write a kernel setting of the namespace."""
 
@@ -70,7 +78,17 @@ class SetEntry(Struct, frozen=True):
     add: bool
 
 
-Change = DeleteLink | MakeLink | SetLink | SetSysctl | MissLink | SetAddress | SetEntry
+Change = DeleteLink | MakeLink | SetLink | SetShape | SetSysctl | MissLink | SetAddress | SetEntry
+
+
+LEAST_BURST = 16384
+_LONGEST_WAIT = 0.05
+"""Seconds that a packet waits at most for its turn."""
+
+
+def shape_parameters(rate: int, burst: int) -> tuple[int, int]:
+    """What the kernel's token bucket is told, and can be read back: bytes a second, and the queue's length in bytes."""
+    return (rate, max(burst, LEAST_BURST) + int(rate * _LONGEST_WAIT)) if rate else (0, 0)
 
 
 def compare(space: Space, seen: Seen, far: Mapping[tuple[str, str], SeenLink]) -> list[Change]:
@@ -130,6 +148,8 @@ def _link_changes(link: Link, seen: Seen, far: Mapping[tuple[str, str], SeenLink
     )
     if found is None or not found.up or change.mtu or change.mac or change.master is not None:
         yield change
+    if link.kind == "guest" and found is not None and found.shape != shape_parameters(*link.shape):
+        yield SetShape(link.name, link.owner, link.shape)
 
 
 def _is_same(link: Link, found: SeenLink, seen: Seen, far: Mapping[tuple[str, str], SeenLink]) -> bool:

@@ -95,7 +95,11 @@ class Kernel:
 
     def _look(self, space: Space) -> Seen:
         """What the namespace that this thread is in has, of all that `space` speaks of."""
-        seen = look(routes=not space.is_host, neighbours=any(link.kind == "vxlan" for link in space.links))
+        seen = look(
+            routes=not space.is_host,
+            neighbours=any(link.kind == "vxlan" for link in space.links),
+            shapes=space.is_host,
+        )
         paths = [path for path, _ in space.sysctls] + [path for link in space.links for path, _ in link.sysctls]
         settings = {path: value for path in paths if (value := _read(path)) is not None}
         if space.is_host and space.sysctls and space.sysctls[0][0] not in settings:

@@ -19,6 +19,7 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from zlib import crc32
 
 from nephele.network.agent.nft import Chain, Ruleset, Set, Table
+from nephele.network.agent.pace import marked, pace_in, pace_out
 from nephele.network.agent.protocols import rule_match
 from nephele.network.wiring import HostWiring, WiredGroup, WiredPort
 
@@ -71,6 +72,7 @@ def _bridge_table(ports: tuple[WiredPort, ...], marks: dict[str, int], members: 
         "forward": Chain(
             (
                 "oifname @down drop",
+                "oifname vmap @paced",
                 f"meta mark & {_KIND:#x} == {FROM:#x} meta mark set {LOST:#x}",
                 "meta mark set oifname map @receivers",
             ),
@@ -78,11 +80,18 @@ def _bridge_table(ports: tuple[WiredPort, ...], marks: dict[str, int], members: 
         ),
     }
     chains |= {_chain("from", port.id): _sender_chain(port, marks[port.id]) for port in ports if port.admin_state_up}
+    paced = [port for port in ports if port.qos.ingress_packets]
+    chains |= {_chain("pace", port.id): Chain(pace_in(port.qos)) for port in paced}
     sets = {
         "senders": Set("type ifname : verdict", senders, is_map=True),
         "members": Set("type ifname : mark", {_quoted(name): f"{FROM:#010x}" for name in members}, is_map=True),
         "receivers": Set(
             "type ifname : mark", receivers | {_quoted(name): "0x00000000" for name in members}, is_map=True
+        ),
+        "paced": Set(
+            "type ifname : verdict",
+            {_quoted(port.tap): f"jump {_chain('pace', port.id)}" for port in paced},
+            is_map=True,
         ),
         "down": Set("type ifname", {_quoted(port.tap): "" for port in ports if not port.admin_state_up}),
     }
@@ -92,13 +101,15 @@ def _bridge_table(ports: tuple[WiredPort, ...], marks: dict[str, int], members: 
 @lru_cache(8192)
 def _sender_chain(port: WiredPort, mark: int) -> Chain:
     """Nothing but the port's own addresses, and nothing that only servers and routers send."""
+    paced = (*pace_out(port.qos), *marked(port.qos))
     if not port.port_security:
-        return Chain((f"meta mark set {FROM:#x} accept",))
+        return Chain((*paced, f"meta mark set {FROM:#x} accept"))
     owned = _owned_addresses(port)
     macs = _braced(owned)
     passed = f"meta mark set {FROM | mark:#x} accept"
     free = f"meta mark set {FROM:#x} accept"
     rules = [
+        *paced,
         f"ether saddr != {macs} drop",
         f"arp saddr ether != {macs} drop",
         "arp operation request arp saddr ip 0.0.0.0 accept",

@@ -119,7 +119,8 @@ def _provider_links(network: WiredNetwork, provider: ProviderLink) -> list[Link]
 
 
 def _tap(port: WiredPort, network: WiredNetwork) -> Link:
-    return Link(name=port.tap, kind="guest", owner=network.id, master=network.bridge)
+    shape = (port.qos.ingress_rate, port.qos.ingress_burst)
+    return Link(name=port.tap, kind="guest", owner=port.id, master=network.bridge, shape=shape)
 
 
 def _router_veths(router: WiredRouter, ground: Ground) -> list[Link]:

@@ -2,6 +2,7 @@
 
 from nephele.network.agent import names
 from nephele.network.agent.nft import Chain, Ruleset, Set, Table
+from nephele.network.agent.pace import pace_in, pace_out
 from nephele.network.wiring import PortForwarding, WiredRouter
 
 _FROM_INSIDE = 0x4E000001
@@ -43,8 +44,17 @@ def _translation(router: WiredRouter) -> tuple[dict[str, Set], dict[str, Chain]]
         ),
         "leaving": Chain(tuple(leaving), "type nat hook postrouting priority srcnat; policy accept"),
     }
+    limits = [
+        rule
+        for one in router.floating_ips
+        for rule in (
+            *pace_out(one.qos, f"oifname {outer} ip saddr {one.fixed_ip}"),
+            *pace_in(one.qos, f"iifname {outer} ip daddr {one.fixed_ip}", by_bytes=True),
+        )
+    ]
     chains["passing"] = Chain(
         (
+            *limits,
             "ct status dnat ct direction original ct original ip daddr . ip daddr != @entrances drop",
             f"oifname {outer} ct status snat ct direction original {to_own}ip saddr . ct reply ip daddr != @exits drop",
         ),

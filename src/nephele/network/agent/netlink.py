@@ -11,7 +11,9 @@ from ipaddress import ip_address
 
 from msgspec import Struct
 
-_GET_LINK, _GET_ADDRESS, _GET_ROUTE, _GET_NEIGHBOUR = 18, 22, 26, 30
+_GET_LINK, _GET_ADDRESS, _GET_ROUTE, _GET_NEIGHBOUR, _GET_QUEUE = 18, 22, 26, 30, 38
+SHAPE_HANDLE = 0x4E500000
+"""Of the token buckets that are ours."""
 _DONE, _ERROR = 3, 2
 _REQUEST_DUMP = 0x301
 _IFF_UP = 1
@@ -39,6 +41,8 @@ class SeenLink(Struct, frozen=True, kw_only=True):
     below: int = 0
     vni: int = 0
     tunnel_address: str = ""
+    shape: tuple[int, int] = (0, 0)
+    """Bytes a second and queue length of a token bucket of ours at its root."""
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -56,11 +60,11 @@ class Seen(Struct, frozen=True, kw_only=True):
     sysctls: dict[str, str] = {}
 
 
-def look(*, routes: bool, neighbours: bool) -> Seen:
+def look(*, routes: bool, neighbours: bool, shapes: bool = False) -> Seen:
     """Read the namespace that this thread is in; what isn't asked for stays empty."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as netlink:
         netlink.settimeout(10)
-        links = _links(netlink)
+        links = _links(netlink, dict(_shapes(netlink)) if shapes else {})
         named = {link.index: link.name for link in links}
         return Seen(
             links={link.name: link for link in links},
@@ -71,14 +75,23 @@ def look(*, routes: bool, neighbours: bool) -> Seen:
         )
 
 
-def _links(netlink: socket.socket) -> list[SeenLink]:
+def _shapes(netlink: socket.socket) -> Iterator[tuple[int, tuple[int, int]]]:
+    """By link: the rate and the queue's length of its token bucket, if it is ours."""
+    for head, attributes in _dump(netlink, _GET_QUEUE, bytes(20), 20):
+        index, handle = struct.unpack_from("=iI", head, 4)
+        if handle == SHAPE_HANDLE and 2 in attributes:
+            told = dict(_attributes(attributes[2], 0)).get(1, bytes(36))
+            yield index, (struct.unpack_from("=I", told, 8)[0], struct.unpack_from("=I", told, 24)[0])
+
+
+def _links(netlink: socket.socket, shapes: dict[int, tuple[int, int]]) -> list[SeenLink]:
     body = struct.pack("=BBHiII", 0, 0, 0, 0, 0, 0) + struct.pack("=HHI", 8, 29, _SKIP_STATISTICS)
     raw = [(head, attributes) for head, attributes in _dump(netlink, _GET_LINK, body, 16)]
     named = {struct.unpack_from("=i", head, 4)[0]: _text(attributes[3]) for head, attributes in raw}
-    return [_link(head, attributes, named) for head, attributes in raw]
+    return [_link(head, attributes, named, shapes) for head, attributes in raw]
 
 
-def _link(head: bytes, attributes: Attributes, named: dict[int, str]) -> SeenLink:
+def _link(head: bytes, attributes: Attributes, named: dict[int, str], shapes: dict[int, tuple[int, int]]) -> SeenLink:
     index, flags = struct.unpack_from("=iI", head, 4)
     about = dict(_attributes(attributes[18], 0)) if 18 in attributes else {}
     kind = _text(about.get(1, b""))
@@ -94,6 +107,7 @@ def _link(head: bytes, attributes: Attributes, named: dict[int, str]) -> SeenLin
         below=_number(attributes.get(5)),
         vni=_number(tunnel.get(1)),
         tunnel_address=str(ip_address(tunnel[4])) if 4 in tunnel else "",
+        shape=shapes.get(index, (0, 0)),
     )
 
 

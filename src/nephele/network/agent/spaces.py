@@ -16,7 +16,7 @@ class Link(Struct, frozen=True, kw_only=True):
     name: str
     kind: str
     owner: str = ""
-    """The network or router that it serves: who fails if it can't be made."""
+    """The network, router or port that it serves: who fails if it can't be made."""
     mtu: int = 0
     mac: str = ""
     master: str = ""
@@ -24,6 +24,8 @@ class Link(Struct, frozen=True, kw_only=True):
     peer_space: str = ""
     vni: int = 0
     tunnel_address: str = ""
+    shape: tuple[int, int] = (0, 0)
+    """What a guest may receive: bytes a second and the burst, 0: any."""
     addresses: tuple[str, ...] = ()
     """With prefix length."""
     sysctls: tuple[tuple[str, str], ...] = ()

@@ -36,6 +36,7 @@ FLOATING_IP = Kind(
         Attribute("status"),
         Attribute("port_details"),
         Attribute("port_forwardings"),
+        Attribute("qos_policy_id", maybe(uuid), None, put=True),
         Attribute("dns_name", dns_label, ""),
         Attribute("dns_domain", dns_label, ""),
     ),

@@ -73,6 +73,7 @@ NETWORK = Kind(
         Attribute("mtu", integer(0, 65535), 0),
         Attribute("dns_domain", dns_label, "", put=True),
         Attribute("availability_zone_hints", many(text(255)), ()),
+        Attribute("qos_policy_id", maybe(uuid), UNSET, put=True),
         Attribute("ipv4_address_scope"),
         Attribute("ipv6_address_scope"),
         Attribute("provider:network_type", maybe(text(32)), UNSET, field="kind"),

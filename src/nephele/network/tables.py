@@ -78,7 +78,7 @@ networks = _resource(
     _flag("port_security_enabled"),
     _text("dns_domain"),
     _json("availability_zone_hints", Texts),
-    _maybe("qos_policy_id", _of("qos_policies"), index=True),
+    _maybe("qos_policy_id", index=True),
     sa.UniqueConstraint("kind", "segmentation_id"),
 )
 
@@ -136,7 +136,7 @@ ports = _resource(
     _text("failure"),
     _flag("made_by_compute"),
     _number("place"),
-    _maybe("qos_policy_id", _of("qos_policies"), index=True),
+    _maybe("qos_policy_id", index=True),
     sa.UniqueConstraint("network_id", "mac_address"),
 )
 
@@ -207,7 +207,7 @@ floating_ips = _resource(
     _text("status"),
     _text("dns_name"),
     _text("dns_domain"),
-    _maybe("qos_policy_id", _of("qos_policies"), index=True),
+    _maybe("qos_policy_id", index=True),
 )
 
 port_forwardings = _resource(

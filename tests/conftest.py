@@ -35,6 +35,8 @@ CALLERS = {
     "member": _caller("b", PROJECT, "member", "reader"),
     "reader": _caller("c", PROJECT, "reader"),
     "other": _caller("d", OTHER_PROJECT, "member", "reader"),
+    "manager": _caller("e", PROJECT, "manager", "member", "reader"),
+    "service": _caller("f", "f" * 32, "service"),
 }
 """Callers by the token that stands for them in tests of one service."""
 

@@ -3,7 +3,9 @@
 import platform
 from collections.abc import Iterator
 
+from nephele import policies
 from nephele.client_file import ensure_passwords, write_client_file
+from nephele.compute import policy as compute_policy
 from nephele.compute import routes as compute_routes
 from nephele.compute.service import Compute
 from nephele.config import Settings
@@ -27,13 +29,17 @@ from nephele.kernel.engine import Engine
 from nephele.kernel.errors import Refused
 from nephele.kernel.ids import Ids
 from nephele.kernel.policy import Policy
+from nephele.kernel.policy_file import PolicyFile
 from nephele.kernel.store import Store
 from nephele.migrations import make_tables
+from nephele.network import policy as network_policy
 from nephele.network import routes as network_routes
 from nephele.network.service import Networks
 from nephele.network.work import Settings as NetworkSettings
+from nephele.placement import policy as placement_policy
 from nephele.placement import routes as placement_routes
 from nephele.placement.service import Placement
+from nephele.policies import Policies
 from nephele.volume import policy as volume_policy
 from nephele.volume import routes as volume_routes
 from nephele.volume.backends.file import FileBackend
@@ -62,14 +68,28 @@ class Cloud:
         self.engine = Engine(self.store, self.bus, self.clock, self.ids)
         self.identity = Identity(self.store, self.clock, self.ids)
         self.placement = Placement(self.store, self.clock, self.ids)
-        image_rules = Policy(image_policy.RULES)
-        self.images = self._make_images(image_rules)
+        self.policies = {
+            service: Policy(table.RULES, table.SCOPES)
+            for service, table in (
+                ("identity", identity_policy),
+                ("image", image_policy),
+                ("placement", placement_policy),
+                ("volume", volume_policy),
+                ("network", network_policy),
+                ("compute", compute_policy),
+            )
+        }
+        folder = settings.policy_dir or settings.state_dir / "policy"
+        self.policy_files = {
+            name: PolicyFile(folder / f"{name}.yaml", policy, self.clock) for name, policy in self.policies.items()
+        }
+        self.images = self._make_images(self.policies["image"])
         backend = FileBackend(settings.state_dir / "volumes")
         self.volumes = Volumes(
             self.store, self.clock, self.ids, self.engine, Glance(self.images), backend, zone=settings.availability_zone
         )
         physical = NetworkSettings(physical_networks=("public", *(settings.provider_networks.keys() - {"public"})))
-        self.networks = Networks(self.store, self.bus, self.clock, self.ids, settings=physical)
+        self.networks = Networks(self.store, self.bus, self.clock, self.ids, self.policies["network"], physical)
         self.compute = Compute(
             settings,
             self.store,
@@ -91,7 +111,7 @@ class Cloud:
             "/healthz": HealthPage(self.store, self.engine),
             "/metrics": MetricsPage(self.store, self.engine, edge.metrics),
         }
-        self.app = build(self._apis(image_rules), edge, pages)
+        self.app = build(self._apis(), edge, pages)
 
     def _make_images(self, rules: Policy) -> Images:
         told = self.settings.images
@@ -117,14 +137,16 @@ class Cloud:
                     return endpoint.url
         return ""
 
-    def _apis(self, image_rules: Policy) -> list[Api]:
+    def _apis(self) -> list[Api]:
         return [
-            identity_routes.api(self.identity, Policy(identity_policy.RULES)),
-            image_routes.api(self.images, image_rules),
-            placement_routes.api(self.placement),
-            volume_routes.api(self.volumes, Policy(volume_policy.RULES)),
-            network_routes.api(self.networks, self.networks.policy),
-            *compute_routes.api(self.compute),
+            identity_routes.api(self.identity, self.policies["identity"]),
+            identity_routes.own_api(self.identity, self.policies["identity"]),
+            image_routes.api(self.images, self.policies["image"]),
+            placement_routes.api(self.placement, self.policies["placement"]),
+            volume_routes.api(self.volumes, self.policies["volume"]),
+            network_routes.api(self.networks, self.policies["network"]),
+            *compute_routes.api(self.compute, self.policies["compute"]),
+            policies.api(Policies(self.identity, self.policies, self.policy_files)),
         ]
 
     def _project_exists(self, project_id: str) -> bool:
@@ -143,6 +165,8 @@ class Cloud:
 
     def start(self) -> None:
         """Make what a new cloud has, and take up the work."""
+        for file in self.policy_files.values():
+            file.start()
         new = self._make_tables()
         self.identity.start()
         self._seed(new=new)

@@ -93,6 +93,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     database_url: str = ""
     """Empty: SQLite in the state directory."""
     guest_image: Path | None = None
+    policy_dir: Path | None = None
+    """Where `identity.yaml`, `compute.yaml` and so on override rules; by default `policy` in the state directory."""
     vendor_data: Path | None = None
     """A JSON file that every guest finds as its `vendor_data.json`."""
     sim_host: SimHost = SimHost()

@@ -10,6 +10,8 @@ COMMANDS = {
     "up": "start a cloud in the foreground: every API, the conductor, the scheduler and its hosts",
     "trace": "print how a server was launched, step by step",
     "explain": "print which hosts fit a server, and why the others do not",
+    "policy": "print which policy rules hold, and why one lets a user do something or not",
+    "identity": "rotate the keys that tokens are signed with",
     "doctor": "print what is left over, stuck or overdue; exits 0 only where nothing is",
     "reap": "remove what doctor finds, after showing it",
     "db": "bring the database of a stopped cloud to this version's schema",

@@ -13,8 +13,6 @@ _READ = (
     "servers:show",
     "os-instance-actions:list",
     "os-instance-actions:show",
-    "os-availability-zone:list",
-    "limits",
     "os-quota-sets:show",
     "os-quota-sets:detail",
     "os-flavor-extra-specs:index",
@@ -122,9 +120,8 @@ _ADMIN = (
     "os-simple-tenant-usage:list",
     "os-lock-server:unlock:unlock_override",
     "os-server-groups:index:all_projects",
-    "os-volumes-attachments:swap",
 )
-_ANYONE = ("os-quota-sets:defaults", "flavors", "extensions")
+_ANYONE = ("os-quota-sets:defaults", "os-availability-zone:list", "limits", "extensions")
 _OWN = ("os-keypairs:index", "os-keypairs:show", "os-keypairs:create", "os-keypairs:delete")
 
 RULES: dict[str, str] = {
@@ -133,7 +130,12 @@ RULES: dict[str, str] = {
     **{f"os_compute_api:{name}": ADMIN for name in _ADMIN},
     **{f"os_compute_api:{name}": "@" for name in _ANYONE},
     **{f"os_compute_api:{name}": OWNER_OR_ADMIN for name in _OWN},
+    "os_compute_api:os-volumes-attachments:swap": f"{ADMIN} or role:service",
     "compute:servers:create:requested_destination": ADMIN,
     "nephele:doctor": ADMIN,
     "nephele:reap": ADMIN,
 }
+
+_ANY_ADMIN = frozenset({"system", "project"})
+SCOPES = {"": frozenset({"project"}), "nephele:doctor": _ANY_ADMIN, "nephele:reap": _ANY_ADMIN}
+"""What a token must be for: Nova works for projects; what is our own answers the system's administrators, too."""

@@ -25,7 +25,7 @@ from nephele.compute.api.hosts import OldServiceChange, ServiceChange
 from nephele.compute.api.key_pairs import NewKeyPair
 from nephele.compute.api.quotas import QuotaSet
 from nephele.compute.api.security_groups import NewGroup, NewRule
-from nephele.compute.policy import RULES
+from nephele.compute.policy import RULES, SCOPES
 from nephele.compute.server_routes import SERVER_ROUTES, rule
 from nephele.compute.service import Compute
 from nephele.kernel.policy import Policy
@@ -184,9 +184,9 @@ NEPHELE_ROUTES = [
 # fmt: on
 
 
-def api(compute: Compute) -> list[Api]:
+def api(compute: Compute, policy: Policy | None = None) -> list[Api]:
     """Nova's HTTP face at `/compute`, and our own at `/nephele`."""
-    policy = Policy(RULES)
+    policy = policy or Policy(RULES, SCOPES)
     nova: dict[str, Any] = {"faults": faults.nova, "policy": policy, "hides_methods": True}
     return [
         Api("compute", "/compute", compute, ROUTES, versions=VERSIONS, project_prefix="/v2.1", **nova),

@@ -109,13 +109,13 @@ class Authentication:
         raise WRONG_METHOD(method=method)
 
     def _by_password(self, ref: UserRef) -> Subject:
-        user_id = self._user_id(ref)
+        user_id = self.user_id(ref)
         if not self._users.has_password(user_id, ref.password):
             raise UNAUTHORIZED()
         return Subject(user_id=user_id, methods=("password",))
 
     def _by_secret(self, proof: CredentialProof) -> Subject:
-        user_id = self._user_id(proof.user) if proof.user and not proof.id else ""
+        user_id = self.user_id(proof.user) if proof.user and not proof.id else ""
         if not proof.id and not (proof.name and proof.user):
             raise INVALID(reason="An application credential is named by its id, or by its name and user.")
         found = self._credentials.proven(proof.id, user_id, proof.name, proof.secret)
@@ -124,7 +124,7 @@ class Authentication:
         limit = found.expires_at or None
         return Subject(user_id=found.user_id, methods=("application_credential",), expires_at=limit, credential=found)
 
-    def _user_id(self, ref: UserRef) -> str:
+    def user_id(self, ref: UserRef) -> str:
         """The id of the user that is named; empty where there is none."""
         if not ref.id and not ref.name:
             raise INVALID(reason="Invalid input for field identity/password/user: id or name must be present.")
@@ -160,6 +160,11 @@ class Authentication:
             user_name=user.name,
             user_domain_id=user.domain_id,
         )
+
+    def claims_of(self, user_id: str, scope: Scope) -> Claims:
+        """What a token of that user for that scope would say.  Raises UNAUTHORIZED where it gets none."""
+        subject = Subject(user_id=user_id, methods=())
+        return self._scoped(self._unscoped(self.live_user(user_id), subject, 0), scope, None)
 
     def _scoped(self, claims: Claims, scope: Scope, before: Claims | None) -> Claims:
         asked = [part for part in (scope.project, scope.domain, scope.system, scope.trust) if part is not None]

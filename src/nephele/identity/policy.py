@@ -115,9 +115,12 @@ RULES: dict[str, str] = {
     # roles
     **_crud("role"),
     "identity:get_role": _reader_or("(role:manager and rule:domain_managed_target_role)"),
-    "identity:list_roles": _reader_or("role:manager"),
+    "identity:list_roles": _reader_or("(role:manager and not domain_id:None)"),
     **_crud("domain_role"),
-    **_crud("implied_role"),
+    "identity:get_implied_role": READER,
+    "identity:list_implied_roles": READER,
+    "identity:create_implied_role": ADMIN,
+    "identity:delete_implied_role": ADMIN,
     "identity:list_role_inference_rules": READER,
     "identity:check_implied_role": READER,
     "identity:check_grant": _reader_or(f"({_in_domain('reader')} and {_GLOBAL_OR_OWN_ROLE})"),
@@ -197,9 +200,43 @@ RULES: dict[str, str] = {
         ),
         ADMIN,
     ),
+    # what is our own
+    "nephele:identity:list_keys": READER,
+    "nephele:identity:rotate_keys": ADMIN,
     # catalog
     **_crud("region", read=ANYONE),
     **_crud("service"),
     **_crud("endpoint"),
 }
 """Checks by rule name, as an operator's `policy.yaml` may override them."""
+
+_IN_DOMAINS = ("user", "group", "project", "credential")
+# fmt: off
+_OF_DOMAINS_TOO = (
+    *(f"{verb}_{thing}" for verb in ("get", "create", "update", "delete") for thing in _IN_DOMAINS),
+    *(f"list_{thing}s" for thing in _IN_DOMAINS),
+    "add_user_to_group", "check_grant", "check_token", "check_user_in_group", "create_grant",
+    "create_project_tag", "delete_project_tag", "delete_project_tags", "ec2tokens_validate", "get_domain",
+    "get_limit", "get_limit_model", "get_project_tag", "get_region", "get_registered_limit", "get_role",
+    "get_security_compliance_domain_config", "list_domains", "list_grants", "list_groups_for_user",
+    "list_limits", "list_project_tags", "list_regions", "list_registered_limits", "list_role_assignments",
+    "list_role_assignments_for_tree", "list_roles", "list_user_projects", "list_users_in_group",
+    "remove_user_from_group", "revoke_grant", "revoke_token", "revoke_tokens_for_user", "s3tokens_validate",
+    "update_project_tags", "validate_token",
+)
+_OF_PROJECTS = (
+    "authorize_request_token", "create_application_credential", "create_trust", "delete_access_token",
+    "get_access_token", "get_access_token_role", "list_access_token_roles", "list_access_tokens",
+)
+_OF_ANYTHING = (
+    "get_auth_catalog", "get_auth_domains", "get_auth_projects", "get_auth_system", "list_domains_for_user",
+    "list_projects_for_user",
+)
+# fmt: on
+SCOPES: dict[str, frozenset[str]] = {
+    "": frozenset({"system", "project"}),
+    **{f"identity:{name}": frozenset({"system", "domain", "project"}) for name in _OF_DOMAINS_TOO},
+    **{f"identity:{name}": frozenset({"project"}) for name in _OF_PROJECTS},
+    **{f"identity:{name}": frozenset() for name in _OF_ANYTHING},
+}
+"""What a token must be for; none named: anything, or nothing at all."""

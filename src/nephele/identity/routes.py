@@ -12,6 +12,7 @@ from nephele.identity.api import (
     endpoint_filters,
     grants,
     groups,
+    keys,
     limits,
     projects,
     roles,
@@ -357,6 +358,18 @@ ROUTES += [
 ]
 
 
+OWN_ROUTES = [
+    Route("GET", "/v1/identity/keys", keys.index, "nephele:identity:list_keys"),
+    Route("POST", "/v1/identity/keys", keys.rotate, "nephele:identity:rotate_keys"),
+]
+"""What is our own, under `/nephele`."""
+
+
+def own_api(identity: Identity, rules: Policy) -> Api:
+    """What is our own, under `/nephele`."""
+    return Api("nephele", "/nephele", identity, OWN_ROUTES, faults.nephele, rules)
+
+
 def api(identity: Identity, rules: Policy | None = None) -> Api:
     """The identity service's HTTP face."""
-    return Api("identity", "/identity", identity, ROUTES, faults.keystone, rules or Policy(policy.RULES))
+    return Api("identity", "/identity", identity, ROUTES, faults.keystone, rules or Policy(policy.RULES, policy.SCOPES))

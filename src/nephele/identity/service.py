@@ -2,6 +2,9 @@
 
 import secrets
 
+import sqlalchemy as sa
+from msgspec import Struct
+
 from nephele.identity.app_credentials import AppCredentials
 from nephele.identity.assignments import Assignments
 from nephele.identity.auth import Authentication, new_audit_id
@@ -9,7 +12,7 @@ from nephele.identity.catalog import Catalog
 from nephele.identity.credentials import Credentials, Policies
 from nephele.identity.endpoint_filters import EndpointFilters
 from nephele.identity.limits import Limits
-from nephele.identity.login import Login
+from nephele.identity.login import Login, Scope
 from nephele.identity.passwords import Passwords
 from nephele.identity.projects import Projects
 from nephele.identity.revocations import Kind, Revocations, Verdict
@@ -28,6 +31,14 @@ from nephele.kernel.store import Store
 TOKEN_LIFETIME: Instant = 3600 * SECOND
 DELEGATION_LIFETIME: Instant = 24 * 3600 * SECOND
 _REMEMBERED = 20_000
+
+
+class SigningKey(Struct, frozen=True):
+    """A key that tokens are signed with, without what makes it one.  `retires_at` 0: it signs."""
+
+    id: bytes
+    created_at: Instant
+    retires_at: Instant
 
 
 class Identity:
@@ -105,6 +116,14 @@ class Identity:
             db.execute(signing_keys.insert().values(id=key_id_of(private), **values))
             self.revocations.add((Kind.KEYS, ""))
 
+    def signing_keys(self) -> list[SigningKey]:
+        """The keys that verify tokens now, the newest first."""
+        row = signing_keys.c
+        select = sa.select(row.id, row.created_at, row.retires_at).order_by(row.created_at.desc())
+        with self.store.read() as db:
+            found = [SigningKey(*one) for one in db.execute(select)]
+        return [key for key in found if key.retires_at == 0 or key.retires_at > self.clock.now()]
+
     def start(self) -> None:
         """Load keys and revocations; called once the tables are there.  The first cloud of a database makes a key."""
         with self.store.write() as db:
@@ -171,6 +190,10 @@ class Identity:
                 raise UNAUTHORIZED()
         claims = self.authentication.authenticate(login, before)
         return self.keys.sign(claims), claims
+
+    def context_of(self, user_id: str, scope: Scope) -> Context:
+        """The caller that a user would be with a token for that scope.  Raises UNAUTHORIZED where it gets none."""
+        return _context(self.authentication.claims_of(user_id, scope), "")
 
     def domain_name(self, domain_id: str) -> str:
         """A domain's name, remembered until something changes."""

@@ -74,3 +74,6 @@ RULES = {
     "delete_metadef_tags": "rule:metadef_admin",
 }
 """Check texts by rule name."""
+
+SCOPES = {"": frozenset({"project"})}
+"""What a token must be for."""

@@ -60,6 +60,9 @@ class Refused(Exception):  # noqa: N818 - a refusal is an answer, not a malfunct
 BAD_REQUEST = Error("bad_request", 400, "{reason}")
 UNAUTHORIZED = Error("unauthorized", 401, "The request you have made requires authentication.")
 FORBIDDEN = Error("forbidden", 403, "Policy doesn't allow {rule} to be performed.")
+ROLE_NEEDED = Error("forbidden.role", 403, FORBIDDEN.sentence + " A role that would do: {roles}.")
+SCOPE_NEEDED = Error("forbidden.scope", 403, FORBIDDEN.sentence + " It takes a token for a {scopes}.")
+"""What FORBIDDEN says to those who give roles to others or look after the cloud."""
 NOT_FOUND = Error("not_found", 404, "The resource could not be found.")
 NOT_ALLOWED = Error(
     "method_not_allowed", 405, "The method {method} is not allowed for this resource. Allowed: {allowed}."

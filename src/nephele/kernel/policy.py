@@ -3,34 +3,39 @@
     "os_compute_api:servers:create": "rule:project_member_or_admin"
     "project_member_or_admin": "role:admin or (role:member and project_id:%(project_id)s)"
 
-Checks are `role:R`, `rule:NAME`, `@` (always), `!` (never), `ATTRIBUTE:%(target attribute)s`,
-`ATTRIBUTE:literal`, `literal:%(target attribute)s`; joined by `and`, `or`, `not` and parentheses.
+A service has one `Policy`: its default rules, which scopes each accepts, and what an operator's file puts over them
+(`policy_file.py`).  Handlers ask it; `explain` says how a decision came about.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
+import msgspec
+from msgspec import Struct
+
+from nephele.kernel.checks import Check, Decide, PolicyError, Target, compiled, names, parse, told
 from nephele.kernel.context import Context
-from nephele.kernel.errors import FORBIDDEN
+from nephele.kernel.errors import FORBIDDEN, ROLE_NEEDED, SCOPE_NEEDED, Refused
 
-Target = Mapping[str, object]
-Check = Callable[[Context, Target], bool]
+__all__ = ["Explanation", "Policy", "PolicyError", "Target"]
 
-_WORD = re.compile(r"\(|\)|(?:%\([^)]*\)s|'[^']*'|[^\s()])+")
-
-
-class PolicyError(ValueError):
-    """A rule that can't be read: says which, and where it stops making sense."""
+ANY_SCOPE: frozenset[str] = frozenset()
+"""Accepts every scope."""
 
 
-@dataclass(frozen=True)
-class Rule:
-    """One named rule: the check's text and the sentence that says what it guards."""
+class Explanation(Struct, frozen=True):
+    """How a check came out, and those that it is joined of.
 
-    name: str
+    Args:
+        check: its text.
+        passed: how it came out.
+        why: the facts, where the check is not joined of others.
+        parts: for `and`, `or`, `not` and `rule`.
+    """
+
     check: str
-    guards: str = ""
+    passed: bool
+    why: str = ""
+    parts: tuple["Explanation", ...] = ()
 
 
 class Policy:
@@ -38,135 +43,132 @@ class Policy:
 
     Args:
         rules: check texts by rule name; a `rule:` that is not among them is refused at once.
+        scopes: for rules that accept only some of `system`, `domain` and `project`: which; under the empty name
+            those of all others.
 
     Raises:
         PolicyError: where a text can't be read.
     """
 
-    def __init__(self, rules: Mapping[str, str]) -> None:
-        self.texts = dict(rules)
-        self._checks: dict[str, Check] = {}
-        for name, text in self.texts.items():
-            self._checks[name] = self._compile(name, text)
+    def __init__(self, rules: Mapping[str, str], scopes: Mapping[str, frozenset[str]] | None = None) -> None:
+        self.defaults = dict(rules)
+        self._scopes = scopes or {}
+        self._scopes_of_others = self._scopes.get("", ANY_SCOPE)
+        self.before_asking: Callable[[], None] = lambda: None
+        """Called before each decision: a policy file is looked after here."""
+        self.texts: dict[str, str] = {}
+        """The rules that hold now, by name."""
+        self._parsed: dict[str, Check] = {}
+        self._checks: dict[str, Decide] = {}
+        self.override({})
 
-    def _compile(self, name: str, text: str) -> Check:
-        if not text.strip():
-            return _always
-        words = _Words(name, text)
-        check = self._either(words)
-        if words.next is not None:
-            raise PolicyError(f"{name}: unexpected {words.next!r} in {text!r}")
-        return check
+    def override(self, rules: Mapping[str, str]) -> None:
+        """Put an operator's rules over the defaults, in place of those put there before.
 
-    def _either(self, words: "_Words") -> Check:
-        checks = [self._both(words)]
-        while words.take("or"):
-            checks.append(self._both(words))
-        return checks[0] if len(checks) == 1 else _any(checks)
+        All or nothing.  Raises PolicyError.
+        """
+        texts = {**self.defaults, **rules}
+        parsed = {name: parse(name, text) for name, text in texts.items()}
+        _check_references(parsed)
+        checks: dict[str, Decide] = {}
+        for name, check in parsed.items():
+            checks[name] = compiled(check, checks)
+        self.texts, self._parsed, self._checks = texts, parsed, checks
 
-    def _both(self, words: "_Words") -> Check:
-        checks = [self._single(words)]
-        while words.take("and"):
-            checks.append(self._single(words))
-        return checks[0] if len(checks) == 1 else _all(checks)
-
-    def _single(self, words: "_Words") -> Check:
-        if words.take("not"):
-            denied = self._single(words)
-            return lambda caller, target: not denied(caller, target)
-        if words.take("("):
-            check = self._either(words)
-            if not words.take(")"):
-                raise PolicyError(f"{words.name}: a parenthesis is not closed in {words.text!r}")
-            return check
-        return self._leaf(words, words.pop())
-
-    def _leaf(self, words: "_Words", word: str) -> Check:
-        if word == "@":
-            return _always
-        if word == "!":
-            return _never
-        kind, colon, value = word.partition(":")
-        if not colon:
-            raise PolicyError(f"{words.name}: {word!r} is not a check in {words.text!r}")
-        if kind == "role":
-            return lambda caller, _target: value.lower() in caller.roles
-        if kind == "rule":
-            if value not in self.texts:
-                raise PolicyError(f"{words.name}: there is no rule {value!r}")
-            return lambda caller, target: self._checks[value](caller, target)
-        return _compare(kind, value)
+    def scopes(self, rule: str) -> frozenset[str]:
+        """The scopes that a rule accepts; empty: all."""
+        return self._scopes.get(rule, self._scopes_of_others)
 
     def allows(self, rule: str, caller: Context, target: Target) -> bool:
         """Whether `rule` lets the caller act on the target."""
-        return self._checks[rule](caller, target)
+        self.before_asking()
+        accepted = self._scopes.get(rule, self._scopes_of_others)
+        return (not accepted or scope_of(caller) in accepted) and self._checks[rule](caller, target)
 
     def enforce(self, rule: str, caller: Context, target: Target | None = None) -> None:
         """Raise FORBIDDEN unless `rule` allows; without a target it is the caller's own project and user."""
-        own = {"project_id": caller.project_id, "user_id": caller.user_id, "domain_id": caller.domain_id}
-        if not self._checks[rule](caller, own if target is None else target):
-            raise FORBIDDEN(rule=rule)
+        if target is None:
+            target = own(caller)
+        if not self.allows(rule, caller, target):
+            raise self._refusal(rule, caller, target)
+
+    def _refusal(self, rule: str, caller: Context, target: Target) -> Refused:
+        """With what would pass, for those who give roles to others or look after the cloud."""
+        if not (caller.roles & {"admin", "manager"} or caller.system_scope):
+            return FORBIDDEN(rule=rule)
+        accepted = self.scopes(rule)
+        if accepted and scope_of(caller) not in accepted:
+            return SCOPE_NEEDED(rule=rule, scopes=" or ".join(sorted(accepted)))
+        roles = self.passing_roles(rule, caller, target)
+        return ROLE_NEEDED(rule=rule, roles=", ".join(roles)) if roles else FORBIDDEN(rule=rule)
+
+    def passing_roles(self, rule: str, caller: Context, target: Target) -> list[str]:
+        """The roles with any of which the caller would pass, everything else as it is."""
+        found = []
+        for role in sorted(self._roles_in(rule, set())):
+            with_it = msgspec.structs.replace(caller, roles=caller.roles | {role.lower()})
+            if self.allows(rule, with_it, target):
+                found.append(role)
+        return found
+
+    def _roles_in(self, rule: str, seen: set[str]) -> Iterator[str]:
+        if rule in seen:
+            return
+        seen.add(rule)
+        yield from names(self._parsed[rule], "role")
+        for other in names(self._parsed[rule], "rule"):
+            yield from self._roles_in(other, seen)
+
+    def explain(self, rule: str, caller: Context, target: Target | None = None) -> Explanation:
+        """How the decision of `rule` comes about.  Raises KeyError where there is no such rule."""
+        self.before_asking()
+        target = own(caller) if target is None else target
+        told = self._explained(Check("rule", rule), caller, target)
+        accepted, scope = self.scopes(rule), scope_of(caller)
+        if not accepted:
+            return told
+        in_scope = scope in accepted
+        why = f"the token is for a {scope}, accepted: {', '.join(sorted(accepted))}"
+        gate = Explanation("scope", in_scope, why)
+        return Explanation(told.check, in_scope and told.passed, "", (gate, *told.parts))
+
+    def _explained(self, check: Check, caller: Context, target: Target) -> Explanation:
+        passed = compiled(check, self._checks)(caller, target)
+        parts: tuple[Check, ...] = check.parts
+        text, why = check.text, ""
+        if check.kind == "rule":
+            text, parts = f"rule:{check.text}", (self._parsed[check.text],)
+        elif check.kind == "role":
+            text, why = f"role:{check.text}", f"has {', '.join(sorted(caller.roles)) or 'no role'}"
+        elif check.kind == "match":
+            why = told(check.text, caller, target)
+        return Explanation(text, passed, why, tuple(self._explained(part, caller, target) for part in parts))
 
 
-class _Words:
-    """The words of a rule, read one by one."""
-
-    def __init__(self, name: str, text: str) -> None:
-        self.name, self.text = name, text
-        self._rest: Iterator[str] = iter(_WORD.findall(text))
-        self.next = next(self._rest, None)
-
-    def pop(self) -> str:
-        word = self.next
-        if word is None:
-            raise PolicyError(f"{self.name}: {self.text!r} ends too early")
-        self.next = next(self._rest, None)
-        return word
-
-    def take(self, word: str) -> bool:
-        if self.next is None or self.next.lower() != word:
-            return False
-        self.pop()
-        return True
+def own(caller: Context) -> dict[str, object]:
+    """The target that a rule is asked about where a request names none: the caller itself."""
+    return {"project_id": caller.project_id, "user_id": caller.user_id, "domain_id": caller.domain_id}
 
 
-def _always(_caller: Context, _target: Target) -> bool:
-    return True
+def scope_of(caller: Context) -> str:
+    """What the token is for; one without a scope counts as a project's, as upstream does."""
+    return "system" if caller.system_scope else "domain" if caller.domain_id else "project"
 
 
-def _never(_caller: Context, _target: Target) -> bool:
-    return False
+def _check_references(parsed: Mapping[str, Check]) -> None:
+    """Raise PolicyError where a rule names one that there is not, or leads back to itself."""
+    done: set[str] = set()
 
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        if name in above:
+            raise PolicyError(f"{name}: leads back to itself: {' → '.join((*above, name))}")
+        if name in done:
+            return
+        for other in names(parsed[name], "rule"):
+            if other not in parsed:
+                raise PolicyError(f"{name}: there is no rule {other!r}")
+            visit(other, (*above, name))
+        done.add(name)
 
-def _any(checks: list[Check]) -> Check:
-    return lambda caller, target: any(check(caller, target) for check in checks)
-
-
-def _all(checks: list[Check]) -> Check:
-    return lambda caller, target: all(check(caller, target) for check in checks)
-
-
-_TRUTHS = {True: ("true", "1"), False: ("false", "0")}
-_OTHER_NAMES = {
-    "token.domain.id": "domain_id",
-    "token.project.domain.id": "project_domain_id",
-    "token.project.id": "project_id",
-    "None": "'None'",
-}
-"""What OpenStack's rules also call an attribute of the caller."""
-
-
-def _compare(attribute: str, value: str) -> Check:
-    """`user_id:%(user_id)s`, `is_admin:True`, `'literal':%(key)s`, `None:%(key)s`, `system_scope:all`."""
-    attribute = _OTHER_NAMES.get(attribute, attribute)
-    literal = attribute[1:-1] if attribute.startswith("'") else None
-    wanted = re.fullmatch(r"%\(([^)]*)\)s", value)
-
-    def check(caller: Context, target: Target) -> bool:
-        have = literal if literal is not None else getattr(caller, attribute, None)
-        want = target.get(wanted[1]) if wanted else value
-        if have is True or have is False:
-            return str(want).lower() in _TRUTHS[have]
-        return have is not None and have != "" and str(have) == str(want)
-
-    return check
+    for name in parsed:
+        visit(name, ())

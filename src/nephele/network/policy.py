@@ -7,7 +7,8 @@ that begin with `get_` and name an attribute decide who sees it.
 _MEMBER = "rule:admin_only or rule:project_member"
 _READER = "rule:admin_only or rule:project_reader"
 _NET_OWNER = "rule:admin_only or rule:network_owner_member"
-_NET_OR_PORT = "rule:admin_only or rule:network_owner_member or rule:project_member"
+_NET_OWNER_OR_SERVICE = f"{_NET_OWNER} or rule:service_api"
+_ADMIN_OR_SERVICE = "rule:admin_only or rule:service_api"
 _ADMIN = "rule:admin_only"
 
 _HELPERS = {
@@ -22,6 +23,7 @@ _HELPERS = {
     "shared": "'True':%(shared)s",
     "external": "'True':%(router:external)s",
     "for_everyone": "'*':%(target_tenant)s",
+    "compute_device": "'True':%(is_compute_device)s",
     "network_device": "'True':%(is_network_device)s",
 }
 
@@ -29,6 +31,11 @@ _HELPERS = {
 def _all(kind: str, write: str = _MEMBER, read: str = _READER) -> dict[str, str]:
     """The four rules of a kind."""
     return {f"create_{kind}": write, f"get_{kind}": read, f"update_{kind}": write, f"delete_{kind}": write}
+
+
+def _three(kind: str, write: str = _MEMBER, read: str = _READER) -> dict[str, str]:
+    """The rules of a kind that never changes."""
+    return {f"create_{kind}": write, f"get_{kind}": read, f"delete_{kind}": write}
 
 
 def _guard(check: str, *rules: str) -> dict[str, str]:
@@ -48,18 +55,32 @@ RULES: dict[str, str] = {
     **_attributes(_ADMIN, "network", "create update", "shared", "router:external", "is_default"),
     **_attributes(_ADMIN, "network", "create get update", *_PROVIDER),
     **_attributes(_MEMBER, "network", "create update", "port_security_enabled"),
-    **_all("subnet", write=f"{_MEMBER} or rule:network_owner_member", read=f"{_READER} or rule:shared"),
+    **_all(
+        "subnet",
+        write=f"{_MEMBER} or rule:network_owner_member",
+        read=f"{_READER} or rule:shared or rule:external or rule:network_owner_reader or rule:service_api",
+    ),
     "create_subnet": _NET_OWNER,
     **_attributes(_ADMIN, "subnet", "create update", "service_types", "segment_id"),
-    **_all("port", write=_MEMBER, read=f"{_READER} or rule:network_owner_reader or rule:service_api"),
-    "update_port": _MEMBER,
-    "delete_port": _NET_OR_PORT,
-    **_attributes(_NET_OWNER, "port", "create update", "mac_address", "fixed_ips:ip_address"),
-    **_attributes(_NET_OWNER, "port", "create update", "port_security_enabled", "allowed_address_pairs"),
-    **_attributes(f"not rule:network_device or {_NET_OWNER}", "port", "create update", "device_owner"),
-    **_attributes(f"{_NET_OWNER} or rule:shared", "port", "create update", "fixed_ips"),
-    **_attributes(_ADMIN, "port", "create update", "binding:host_id", "binding:profile"),
-    **_attributes(_ADMIN, "port", "get", *_BINDING),
+    **_all(
+        "port",
+        write=f"{_MEMBER} or rule:service_api",
+        read=f"{_READER} or rule:network_owner_reader or rule:service_api",
+    ),
+    "create_port": f"{_NET_OWNER_OR_SERVICE} or rule:shared",
+    "delete_port": (
+        f"{_ADMIN_OR_SERVICE} or (not rule:compute_device and (rule:network_owner_member or rule:project_member))"
+    ),
+    **_attributes(_NET_OWNER_OR_SERVICE, "port", "create", "mac_address"),
+    "update_port:mac_address": f"{_ADMIN_OR_SERVICE} or (role:manager and project_id:%(network:project_id)s)",
+    **_attributes(_NET_OWNER_OR_SERVICE, "port", "create update", "fixed_ips:ip_address"),
+    **_attributes(_NET_OWNER_OR_SERVICE, "port", "create update", "port_security_enabled", "allowed_address_pairs"),
+    **_attributes(f"not rule:network_device or {_NET_OWNER_OR_SERVICE}", "port", "create update", "device_owner"),
+    "create_port:fixed_ips": f"{_NET_OWNER_OR_SERVICE} or rule:shared",
+    "update_port:fixed_ips": _NET_OWNER_OR_SERVICE,
+    **_attributes(_ADMIN_OR_SERVICE, "port", "create update", "binding:host_id"),
+    **_attributes("rule:service_api", "port", "create update", "binding:profile"),
+    **_attributes(_ADMIN_OR_SERVICE, "port", "get", *_BINDING),
     **_all("router"),
     **_attributes(_ADMIN, "router", "create get update", "distributed", "ha"),
     **_attributes(
@@ -71,13 +92,14 @@ RULES: dict[str, str] = {
     ),
     **_guard(_MEMBER, "add_router_interface", "remove_router_interface", "add_extraroutes", "remove_extraroutes"),
     **_all("floatingip"),
-    "create_floatingip:floating_ip_address": _ADMIN,
-    **_guard("rule:admin_only or role:reader", "get_floatingip_pool"),
+    "create_floatingip:floating_ip_address": f"{_ADMIN} or (role:manager and project_id:%(project_id)s)",
+    "get_floatingip_pool": _READER,
     **_all("floatingip_port_forwarding"),
     **_all("security_group", read=f"{_READER} or rule:shared"),
-    **_all("security_group_rule", read=f"{_READER} or rule:group_owner_reader"),
+    **_three("security_group_rule", read=f"{_READER} or rule:group_owner_reader"),
     **_all("subnetpool", read=f"{_READER} or rule:shared"),
-    **_attributes(_ADMIN, "subnetpool", "create update", "shared", "is_default"),
+    **_attributes(_ADMIN, "subnetpool", "create update", "is_default"),
+    "create_subnetpool:shared": _ADMIN,
     **_guard(_MEMBER, "add_prefixes", "remove_prefixes"),
     **_all("address_scope", read=f"{_READER} or rule:shared"),
     **_attributes(_ADMIN, "address_scope", "create update", "shared"),
@@ -95,9 +117,12 @@ RULES: dict[str, str] = {
     **_guard(_ADMIN, "get_agent", "update_agent", "delete_agent", "update_quota", "delete_quota"),
     **_guard(_ADMIN, "get_dhcp-networks", "create_dhcp-network", "delete_dhcp-network", "get_dhcp-agents"),
     **_guard(_ADMIN, "get_l3-routers", "create_l3-router", "delete_l3-router", "get_l3-agents"),
-    **_guard(_ADMIN, "get_network_ip_availability"),
-    "get_quota": _READER,
+    "get_network_ip_availability": _ADMIN_OR_SERVICE,
+    "get_quota": f"{_ADMIN} or (role:manager and project_id:%(project_id)s)",
     "get_availability_zone": "rule:admin_only or role:reader",
     "get_auto_allocated_topology": _READER,
     "delete_auto_allocated_topology": _MEMBER,
 }
+
+SCOPES = {"": frozenset({"project"})}
+"""What a token must be for."""

@@ -27,7 +27,7 @@ from nephele.network.messages import (
 )
 from nephele.network.model import Network, ServerPort, Subnet
 from nephele.network.networks import NETWORKS
-from nephele.network.policy import RULES
+from nephele.network.policy import RULES, SCOPES
 from nephele.network.ports import remove_ports
 from nephele.network.security_groups import resolve_groups
 from nephele.network.seed import FirstNetworks, seed
@@ -61,7 +61,7 @@ class Networks:
         policy: Policy | None = None,
         settings: Settings | None = None,
     ) -> None:
-        self.core = Core(store, bus, clock, ids, policy or Policy(RULES), settings or Settings())
+        self.core = Core(store, bus, clock, ids, policy or Policy(RULES, SCOPES), settings or Settings())
         self.groups = SecurityGroups(self.core)
 
     @property

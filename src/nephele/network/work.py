@@ -110,7 +110,10 @@ class Work:
     def as_service(self) -> "Work":
         """The same work in the cloud's own name: what a change entails is not for the caller to be allowed."""
         return Work(
-            self.core, self.db, Context(request_id=self.context.request_id, roles=frozenset({"admin"})), self._root
+            self.core,
+            self.db,
+            Context(request_id=self.context.request_id, roles=frozenset({"admin", "service"})),
+            self._root,
         )
 
     def rewire(self) -> None:

@@ -21,5 +21,8 @@ RULES: dict[str, str] = {
     **{f"placement:allocations:{act}": _ADMIN_OR_SERVICE for act in ("list", "manage", "update", "delete")},
     "placement:allocation_candidates:list": _ADMIN_OR_SERVICE,
     "placement:usages": "rule:admin_or_project_reader_or_service_api",
-    "placement:reshaper:reshape": "rule:service_api or rule:admin_api",
+    "placement:reshaper:reshape": "rule:service_api",
 }
+
+SCOPES = {"": frozenset({"project"})}
+"""What a token must be for."""

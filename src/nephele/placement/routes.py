@@ -5,7 +5,7 @@ import re
 from nephele.kernel.policy import Policy
 from nephele.placement.api import allocations, candidates, inventories, memberships, names, providers
 from nephele.placement.api.edge import answer
-from nephele.placement.policy import RULES
+from nephele.placement.policy import RULES, SCOPES
 from nephele.placement.service import Placement
 from nephele.web import faults
 from nephele.web.call import Call
@@ -129,4 +129,6 @@ ROUTES = [
 
 def api(placement: Placement, policy: Policy | None = None) -> Api:
     """Placement's HTTP face."""
-    return Api("placement", "/placement", placement, ROUTES, faults.placement, policy or Policy(RULES), VERSIONS)
+    return Api(
+        "placement", "/placement", placement, ROUTES, faults.placement, policy or Policy(RULES, SCOPES), VERSIONS
+    )

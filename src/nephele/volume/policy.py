@@ -124,3 +124,6 @@ RULES: dict[str, str] = {
     **dict.fromkeys(_WRITING, _WRITE),
     **dict.fromkeys(_ADMINISTERING, _ADMIN),
 }
+
+SCOPES: dict[str, frozenset[str]] = {}
+"""Cinder accepts a token for anything."""

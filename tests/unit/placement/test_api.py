@@ -202,9 +202,9 @@ def test_the_reshaper_moves_inventory_and_allocations_to_a_child(ask: Ask) -> No
         },
     }
     stays = {**wanted, "allocations": {}}
-    assert error(ask(LATEST, "POST", "/reshaper", stays))["code"] == "placement.inventory.inuse"
-    assert ask("1.29", "POST", "/reshaper", wanted).status_code == 404
-    assert ask(LATEST, "POST", "/reshaper", wanted).status_code == 204
+    assert error(ask(LATEST, "POST", "/reshaper", stays, as_="service"))["code"] == "placement.inventory.inuse"
+    assert ask("1.29", "POST", "/reshaper", wanted, as_="service").status_code == 404
+    assert ask(LATEST, "POST", "/reshaper", wanted, as_="service").status_code == 204
     assert ask(LATEST, "GET", f"/resource_providers/{CHILD}/usages").json()["usages"] == {"VCPU": 3}
     assert ask(LATEST, "GET", f"/resource_providers/{RP}/usages").json()["usages"] == {"MEMORY_MB": 9}
 

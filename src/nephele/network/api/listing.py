@@ -35,10 +35,20 @@ def list_all(work: Work, kind: Kind, call: Call, *more: sa.ColumnElement[bool]) 
     if backward:
         rows = rows[::-1]
     view = view_for(work, kind, query)
-    body: dict[str, Any] = {kind.plural: [view(record) for record in kind.records.read(work, rows)]}
+    records = _permitted(work, kind, kind.records.read(work, rows))
+    body: dict[str, Any] = {kind.plural: [view(record) for record in records]}
     if limit:
         body[f"{kind.plural}_links"] = _links(kind, call, [row[0] for row in rows], limit, backward=backward)
     return body
+
+
+def _permitted(work: Work, kind: Kind, records: list[Any]) -> list[Any]:
+    """Those that the rule lets the caller see, asked for each where it does not let it see its own project's."""
+    rule = f"get_{kind.name}"
+    policy = work.core.policy
+    if policy.texts[rule] == policy.defaults[rule] and work.may(rule):
+        return records
+    return [record for record in records if work.may(rule, kind.target(work, record))]
 
 
 def view_for(work: Work, kind: Kind, query: Query | None = None) -> Callable[[Any], dict[str, Any]]:

@@ -100,8 +100,19 @@ def of_network(work: Work, values: Values) -> dict[str, object]:
 
 
 def target_on_network(work: Work, thing: Any) -> dict[str, object]:
-    """A subnet as a policy's target."""
+    """Something on a network as a policy's target."""
     return {"project_id": thing.project_id, "network:project_id": owner_of(work, thing.network_id)}
+
+
+def subnet_target(work: Work, subnet: Subnet) -> dict[str, object]:
+    """A subnet as a policy's target: who may use its network may see it."""
+    network = NETWORKS.any(work, subnet.network_id)
+    return {
+        "project_id": subnet.project_id,
+        "network:project_id": network.project_id,
+        "shared": network.shared,
+        "router:external": network.external,
+    }
 
 
 def _change_subnet(work: Work, old: Subnet, values: Values) -> Subnet:
@@ -142,7 +153,7 @@ SUBNET = Kind(
     _create_subnet,
     _change_subnet,
     delete_subnet,
-    target=target_on_network,
+    target=subnet_target,
     new_target=of_network,
     filters={"shared": shared_filter("network", tables.subnets.c.network_id)},
 )

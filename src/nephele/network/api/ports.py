@@ -100,7 +100,10 @@ def _change(work: Work, old: Port, values: Values) -> Port:
 
 
 def _target(work: Work, port: Port) -> dict[str, object]:
-    return target_on_network(work, port) | {"is_network_device": port.device_owner.startswith("network:")}
+    return target_on_network(work, port) | {
+        "is_network_device": port.device_owner.startswith("network:"),
+        "is_compute_device": port.device_owner.startswith(("compute:", "baremetal:", "manila:")),
+    }
 
 
 def _by_address(values: list[str]) -> sa.ColumnElement[bool]:

@@ -94,21 +94,17 @@ def test_a_network_is_shared_with_one_project(call: Client) -> None:
 
 def test_quotas(call: Client) -> None:
     path = f"quotas/{PROJECT}"
-    assert call("GET", path, 200, as_="manager")["quota"]["network"] == 100
+    assert call("GET", path, 200)["quota"]["network"] == 100
     call.error("PUT", path, 403, {"quota": {"network": 1}})
     assert call("PUT", path, 200, {"quota": {"network": 1}}, as_="admin")["quota"]["network"] == 1
     call.make("network")
     assert call.error("POST", "networks", 409, {"network": {}}) == "OverQuota"
-    assert call("GET", f"{path}/details.json", 200, as_="manager")["quota"]["network"] == {
-        "limit": 1,
-        "used": 1,
-        "reserved": 0,
-    }
+    assert call("GET", f"{path}/details.json", 200)["quota"]["network"] == {"limit": 1, "used": 1, "reserved": 0}
     assert [one["project_id"] for one in call("GET", "quotas", 200, as_="admin")["quotas"]] == [PROJECT]
     for wrong in ({"moon": 1}, {"network": -2}, {"network": "many"}):
         call.error("PUT", path, 400, {"quota": wrong}, "admin")
     call("DELETE", path, 204, as_="admin")
-    assert call("GET", path, 200, as_="manager")["quota"] == call("GET", f"{path}/default", 200, as_="manager")["quota"]
+    assert call("GET", path, 200)["quota"] == call("GET", f"{path}/default", 200)["quota"]
     call.error("GET", f"quotas/{OTHER_PROJECT}", 403)
 
 

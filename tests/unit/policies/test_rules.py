@@ -30,6 +30,8 @@ HELPERS = {
     },
 }
 """Rules that only other rules name."""
+MORE_GENEROUS = {("network", "get_quota"): {"project_member", "project_reader"}}
+"""Where we let personas pass whom upstream's newest default refuses; the rule's table says why."""
 OURS = [
     (service, rule)
     for service, policy in POLICIES.items()
@@ -55,4 +57,7 @@ def _has_scopes_of_its_own(service: str, rule: str, persona: str) -> bool:
 def test_a_rule_decides_as_upstreams(service: str, rule: str, persona: str) -> None:
     policy, expected = POLICIES[service], UPSTREAM[service, rule]
     decided = [policy.allows(rule, PERSONAS[persona], Everything(whose)) for whose in ("my", "other")]
+    if persona in MORE_GENEROUS.get((service, rule), ()):
+        assert decided == [True, False]
+        return
     assert decided == [expected.mine[persona], expected.others[persona]], policy.texts[rule]

@@ -10,6 +10,7 @@ _NET_OWNER = "rule:admin_only or rule:network_owner_member"
 _NET_OWNER_OR_SERVICE = f"{_NET_OWNER} or rule:service_api"
 _ADMIN_OR_SERVICE = "rule:admin_only or rule:service_api"
 _ADMIN = "rule:admin_only"
+_MANAGER = "rule:admin_only or (role:manager and project_id:%(project_id)s)"
 
 _HELPERS = {
     "admin_only": "role:admin",
@@ -92,7 +93,7 @@ RULES: dict[str, str] = {
     ),
     **_guard(_MEMBER, "add_router_interface", "remove_router_interface", "add_extraroutes", "remove_extraroutes"),
     **_all("floatingip"),
-    "create_floatingip:floating_ip_address": f"{_ADMIN} or (role:manager and project_id:%(project_id)s)",
+    "create_floatingip:floating_ip_address": _MANAGER,
     "get_floatingip_pool": _READER,
     **_all("floatingip_port_forwarding"),
     **_all("security_group", read=f"{_READER} or rule:shared"),
@@ -105,9 +106,9 @@ RULES: dict[str, str] = {
     **_attributes(_ADMIN, "address_scope", "create update", "shared"),
     **_all("address_group", read=f"{_READER} or rule:shared"),
     **_guard(_MEMBER, "add_addresses", "remove_addresses"),
-    **_all("policy", write=_ADMIN, read=f"{_READER} or rule:shared"),
+    **_all("policy", write=_MANAGER, read=f"{_READER} or rule:shared"),
     **{
-        f"{verb}_{way}_{kind}_rule": _ADMIN if verb != "get" else f"{_READER} or rule:shared"
+        f"{verb}_{way}_{kind}_rule": _MANAGER if verb != "get" else f"{_READER} or rule:shared"
         for kind in ("bandwidth_limit", "dscp_marking", "minimum_bandwidth", "minimum_packet_rate", "packet_rate_limit")
         for way, verbs in (("policy", "create get update delete"), ("alias", "get update delete"))
         for verb in verbs.split()

@@ -54,7 +54,13 @@ def _has_scopes_of_its_own(service: str, rule: str, persona: str) -> bool:
 
 @pytest.mark.parametrize(
     ("service", "rule", "persona"),
-    [(*one, persona) for one in OURS if one in UPSTREAM for persona in PERSONAS if _has_scopes_of_its_own(*one, persona)],
+    [
+        (*one, persona)
+        for one in OURS
+        if one in UPSTREAM
+        for persona in PERSONAS
+        if _has_scopes_of_its_own(*one, persona)
+    ],
 )
 def test_a_rule_decides_as_upstreams(service: str, rule: str, persona: str) -> None:
     policy, expected = POLICIES[service], UPSTREAM[service, rule]

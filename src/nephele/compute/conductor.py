@@ -183,6 +183,10 @@ class Conductor:
         with self.store.write() as db:
             db.execute(block_devices.update().where(block_devices.c.id == device_id).values(**values))
 
+    def forget_device(self, db: sa.Connection, device_id: str) -> None:
+        """The server no longer has a block device."""
+        db.execute(block_devices.delete().where(block_devices.c.id == device_id))
+
     def attached(self, work: Work[Any]) -> dict[str, Any]:
         """The server's ports and volumes, bound and connected on its host: what a start needs."""
         ports = self.command(m.PLUG, m.Plug, work, patience=60).ports

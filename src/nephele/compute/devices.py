@@ -1,10 +1,12 @@
 """The disks of a new server: what was asked for, checked and given names."""
 
+import re
 import string
+from collections.abc import Collection
 
 import msgspec
 
-from nephele.compute.errors import BAD_BLOCK_DEVICE, IMAGE_MISSING
+from nephele.compute.errors import BAD_BLOCK_DEVICE, BAD_DEVICE, DEVICE_TAKEN, IMAGE_MISSING
 from nephele.compute.model import BlockDevice, FlavorInfo, ImageInfo
 from nephele.compute.requests import NewDevice, NewServer
 from nephele.kernel.clock import Instant
@@ -20,6 +22,7 @@ _PREFIX = {
     "xen": "xvd",
     "lxc": "lxc",
 }
+_NAME = re.compile(r"^/dev/x?[a-z]?d?([a-z]+)[0-9]*$")
 SOURCES = frozenset({"image", "volume", "snapshot", "blank"})
 
 
@@ -131,7 +134,21 @@ def letters(number: int) -> str:
     return (letters(number // 26 - 1) if number >= 26 else "") + alphabet[number % 26]
 
 
-def next_name(taken: list[str], bus: str = "virtio") -> str:
+def wanted_name(wanted: str, taken: Collection[str], bus: str) -> str:
+    """The name that a user wants, on the bus that the device gets: its letters count.
+
+    Raises BAD_DEVICE for what is no device's name, DEVICE_TAKEN.
+    """
+    found = _NAME.match(wanted)
+    if found is None:
+        raise BAD_DEVICE(path=wanted)
+    name = f"/dev/{_PREFIX.get(bus, 'vd')}{found[1]}"
+    if name in taken:
+        raise DEVICE_TAKEN(path=wanted)
+    return name
+
+
+def next_name(taken: Collection[str], bus: str = "virtio") -> str:
     """The first free device name of a bus."""
     prefix = _PREFIX.get(bus, "vd")
     number = 0

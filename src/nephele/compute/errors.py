@@ -54,6 +54,29 @@ WRONG_STATE = Error(
 )
 NOT_READY = Error("server.not_ready", 409, "Instance {server_id} is not ready: it is on no host.")
 LOCKED = Error("server.locked", 409, "Instance {server_id} is locked")
+VOLUME_NOT_ATTACHED = Error(
+    "server.volume_not_attached", 404, "Instance {server_id} is not attached to volume {volume_id}"
+)
+INVALID_VOLUME = Error("server.invalid_volume", 400, "Invalid volume: {reason}")
+BAD_DEVICE = Error("server.bad_device", 400, "The supplied device path ({path}) is invalid.")
+DEVICE_TAKEN = Error("server.device_taken", 409, "The supplied device path ({path}) is in use.")
+ROOT_VOLUME = Error("server.root_volume", 400, "Cannot detach a root device volume")
+TAG_SHELVED = Error(
+    "server.tag_shelved", 400, "Tagged volume attachment is not supported for shelved-offloaded instances."
+)
+MULTIATTACH_SHELVED = Error(
+    "server.multiattach_shelved",
+    400,
+    "Attaching multiattach volumes is not supported for shelved-offloaded instances.",
+)
+MULTIATTACH_OLD = Error(
+    "server.multiattach_old", 400, "Multiattach volumes are only supported starting with compute API version 2.60."
+)
+NOT_MIGRATING = Error(
+    "server.not_migrating",
+    409,
+    "Volume {volume_id} is not migrating, so {new_id} can't take its place: only Cinder asks for that.",
+)
 KEY_EXISTS = Error("key_pair.exists", 409, "Key pair '{name}' already exists.")
 KEY_NOT_FOUND = Error("key_pair.not_found", 404, "Keypair {name} not found for user {user_id}")
 BAD_PUBLIC_KEY = Error("key_pair.bad_key", 400, "Keypair data is invalid: {reason}")

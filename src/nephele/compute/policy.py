@@ -52,11 +52,13 @@ _WRITE = (
     "os-server-tags:update_all",
     "os-server-tags:delete",
     "os-server-tags:delete_all",
+    "os-volumes-attachments:create",
     "os-volumes-attachments:update",
     "os-pause-server:pause",
     "os-pause-server:unpause",
     "os-suspend-server:suspend",
     "os-suspend-server:resume",
+    "os-volumes-attachments:delete",
     "os-lock-server:lock",
     "os-lock-server:unlock",
     "os-security-groups:add",
@@ -122,12 +124,15 @@ _ADMIN = (
     "os-server-groups:index:all_projects",
 )
 _ANYONE = ("os-quota-sets:defaults", "os-availability-zone:list", "limits", "extensions")
+_SERVICE = ("os-volumes-attachments:swap",)
+_ANYONE = ("os-quota-sets:defaults", "flavors", "extensions")
 _OWN = ("os-keypairs:index", "os-keypairs:show", "os-keypairs:create", "os-keypairs:delete")
 
 RULES: dict[str, str] = {
     **{f"os_compute_api:{name}": READER_OR_ADMIN for name in _READ},
     **{f"os_compute_api:{name}": MEMBER_OR_ADMIN for name in _WRITE},
     **{f"os_compute_api:{name}": ADMIN for name in _ADMIN},
+    **{f"os_compute_api:{name}": "role:service" for name in _SERVICE},
     **{f"os_compute_api:{name}": "@" for name in _ANYONE},
     **{f"os_compute_api:{name}": OWNER_OR_ADMIN for name in _OWN},
     "os_compute_api:os-volumes-attachments:swap": f"{ADMIN} or role:service",

@@ -52,6 +52,11 @@ def devices_of(db: sa.Connection, server_id: str) -> list[BlockDevice]:
 def insert_servers(db: sa.Connection, new: Sequence[Server], devices: Sequence[BlockDevice]) -> None:
     """Write new servers and their block devices."""
     _NEW_SERVERS.run_many(db, [structs.asdict(server) for server in new])
+    insert_devices(db, devices)
+
+
+def insert_devices(db: sa.Connection, devices: Sequence[BlockDevice]) -> None:
+    """Write new block devices."""
     _NEW_DEVICES.run_many(db, [structs.asdict(device) for device in devices])
 
 

@@ -1,6 +1,6 @@
 """The operations on servers, one line each."""
 
-from nephele.compute.api import security_groups, server_actions, server_devices, server_labels, servers
+from nephele.compute.api import security_groups, server_actions, server_devices, server_labels, server_volumes, servers
 from nephele.compute.api.security_groups import GroupName
 from nephele.compute.api.server_actions import ConsoleLines, Reboot
 from nephele.compute.api.server_bodies import CreateServerBody
@@ -11,6 +11,8 @@ from nephele.web.routing import Route
 
 SERVER = "/v2.1/servers/{server_id}"
 ACTION = f"{SERVER}/action"
+VOLUMES = f"{SERVER}/os-volume_attachments"
+VOLUME = f"{VOLUMES}/{{volume_id}}"
 
 
 def rule(name: str) -> str:
@@ -68,11 +70,18 @@ SERVER_ROUTES = [
     Route("GET", f"{SERVER}/ips/{{network_label}}", server_devices.ips_of_network, rule("ips:show")),
     Route("GET", f"{SERVER}/os-interface", server_devices.interfaces, rule("os-attach-interfaces:list")),
     Route("GET", f"{SERVER}/os-interface/{{port_id}}", server_devices.interface, rule("os-attach-interfaces:show")),
-    Route("GET", f"{SERVER}/os-volume_attachments", server_devices.volumes, rule("os-volumes-attachments:index")),
-    Route("GET", f"{SERVER}/os-volume_attachments/{{volume_id}}", server_devices.volume,
-          rule("os-volumes-attachments:show")),
-    Route("PUT", f"{SERVER}/os-volume_attachments/{{volume_id}}", server_devices.change_volume,
-          body=envelope("volumeAttachment", server_devices.ChangedVolume), status=202, since=(2, 85)),
+    Route("GET", VOLUMES, server_volumes.index, rule("os-volumes-attachments:index")),
+    Route("GET", VOLUME, server_volumes.show, rule("os-volumes-attachments:show")),
+    *(Route("POST", VOLUMES, server_volumes.attach, rule("os-volumes-attachments:create"),
+            envelope("volumeAttachment", kind), since=since, until=until)
+      for kind, since, until in ((server_volumes.NewVolume, (2, 1), (2, 48)),
+                                 (server_volumes.TaggedVolume, (2, 49), (2, 78)),
+                                 (server_volumes.OwnedVolume, (2, 79), (9, 999)))),
+    Route("PUT", VOLUME, server_volumes.swap, rule("os-volumes-attachments:swap"),
+          envelope("volumeAttachment", server_volumes.OtherVolume), status=202, until=(2, 84)),
+    Route("PUT", VOLUME, server_volumes.change, body=envelope("volumeAttachment", server_volumes.ChangedVolume),
+          status=202, since=(2, 85)),
+    Route("DELETE", VOLUME, server_volumes.detach, rule("os-volumes-attachments:delete"), status=202),
     Route("GET", f"{SERVER}/os-security-groups", security_groups.of_server, rule("os-security-groups:list")),
     Route("POST", ACTION, security_groups.add, rule("os-security-groups:add"), GroupName, action="addSecurityGroup",
           status=202),

@@ -23,6 +23,7 @@ from nephele.compute.launching import Launching
 from nephele.compute.model import Server, Task, domain_name
 from nephele.compute.operations import OPERATIONS
 from nephele.compute.placing import Placing
+from nephele.compute.plugging import Plugging
 from nephele.compute.quotas import ComputeQuotas
 from nephele.compute.scheduler.service import Scheduler
 from nephele.compute.servers import Servers
@@ -34,6 +35,7 @@ from nephele.identity.service import Identity
 from nephele.image.service import Images
 from nephele.kernel.bus import Bus
 from nephele.kernel.clock import Clock
+from nephele.kernel.context import Context
 from nephele.kernel.engine import Engine
 from nephele.kernel.errors import BAD_REQUEST
 from nephele.kernel.ids import Ids
@@ -109,6 +111,7 @@ class Compute:
             store, bus, clock, identity, networks, volumes, placement, self.hosts, self.placing, self.guests
         )
         self.servers = Servers(store, bus, clock, engine, self.quotas, identity.delegate)
+        self.plugging = Plugging(self.servers, volumes, clock, ids)
         self.labels = Labels(store, self.servers)
         self.actions = Actions(store)
         self.doctor = Doctor(self)
@@ -152,6 +155,10 @@ class Compute:
         mine = mine.where(c.volume_id == attachment.volume_id, c.attachment_id == attachment.id)
         with self.store.read() as db:
             return db.execute(mine).first() is not None
+
+    def volume_extended(self, context: Context, volume_id: str) -> None:
+        """A volume has grown: the guests that have it are told."""
+        self.plugging.extended(context, volume_id)
 
     def servers_on(self, host: str) -> list[Server]:
         """The servers that are on a host."""

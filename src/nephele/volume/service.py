@@ -318,6 +318,14 @@ class Volumes:
         """Give a volume back once no guest has it; answers its id.  Nothing there: nothing done, empty id."""
         return self.attachments.remove(ctx, attachment_id)
 
+    def complete(self, ctx: Context, attachment_id: str) -> None:
+        """The guest, or a server that is on no host, has the volume: it is in use.  Idempotent."""
+        self.attachments.complete(ctx, attachment_id)
+
+    def tell(self, ctx: Context, volume_id: str, action: str, reason: str) -> None:
+        """Leave a message to who owns the volume: what went wrong with it.  `action`: one of the known ones."""
+        self.messages.tell(ctx, self.show(ctx, volume_id).project_id, "VOLUME", volume_id, action, reason)
+
     def server_attachments(self) -> list[tuple[str, str, str]]:
         """Every attachment to a server: (attachment, volume, server)."""
         return self.attachments.to_servers()

@@ -23,6 +23,8 @@ ACTIONS = {
     "reimage volume": "017",
     "delete volume": "900",
     "revert volume": "901",
+    "attach volume": "902",
+    "detach volume": "903",
 }
 """What was being done, by the numbers that event ids carry; ours begin at 900."""
 

@@ -14,8 +14,10 @@ from nephele.compute import messages as m
 from nephele.compute.agent.freezing import Freezer
 from nephele.compute.agent.host import Host
 from nephele.compute.agent.launcher import Launcher
+from nephele.compute.agent.plugger import Plugger
 from nephele.compute.agent.power import PowerSwitch
 from nephele.compute.messages import freezing as f
+from nephele.compute.messages import plugging
 from nephele.compute.virt.driver import PowerChange
 from nephele.kernel.bus import Method
 from nephele.kernel.errors import Refused
@@ -45,7 +47,7 @@ class ComputeAgent:
         """Say what the host has and runs, then take commands; `pool` runs them."""
         self.driver.on_power_change(lambda change: self._note_power(change, pool))
         self.report()
-        launcher, switch = Launcher(self.host), PowerSwitch(self.host)
+        launcher, switch, plugger = Launcher(self.host), PowerSwitch(self.host), Plugger(self.host)
         self._serve(m.PREPARE, launcher.prepare, pool)
         self._serve(m.PLUG, launcher.plug, pool)
         self._serve(m.CONNECT, launcher.connect, pool)
@@ -61,6 +63,11 @@ class ComputeAgent:
         self._serve(f.SUSPEND, freezer.suspend, pool)
         self._serve(f.RESUME, freezer.resume, pool)
         self.bus.serve(m.INTERRUPT, self.interrupt, at=self.host.name, pool=pool)
+        self._serve(plugging.ATTACH_VOLUME, plugger.attach_volume, pool)
+        self._serve(plugging.DETACH_VOLUME, plugger.detach_volume, pool)
+        self._serve(plugging.EXTEND_VOLUME, plugger.extend_volume, pool)
+        self._serve(plugging.ATTACH_INTERFACE, plugger.attach_interface, pool)
+        self._serve(plugging.DETACH_INTERFACE, plugger.detach_interface, pool)
         self.bus.serve(m.LIST_GUESTS, self.list_guests, at=self.host.name, pool=pool)
         self.bus.serve(m.REMOVE_GUEST, self.remove_guest, at=self.host.name, pool=pool)
 

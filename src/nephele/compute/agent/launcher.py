@@ -57,7 +57,7 @@ class Launcher:
         volumes = []
         with trace.span("nova-compute", "attaches the volumes", 16) as span:
             for device in server.devices:
-                if device.destination == "volume":
+                if device.destination == "volume" and order.device_id in ("", device.id):
                     ask = ConnectVolume(
                         token=order.token,
                         request_id=order.request_id,

@@ -1,12 +1,9 @@
-"""A server's addresses, interfaces and volumes: what other services attached to it."""
+"""A server's addresses and interfaces: what Neutron attached to it."""
 
 from typing import TYPE_CHECKING, Any
 
-from msgspec import UNSET, Struct, UnsetType
-
-from nephele.compute.api.server_bodies import Bool, truth
-from nephele.compute.model import BlockDevice, Server
-from nephele.kernel.errors import BAD_REQUEST, UNSUPPORTED, Error
+from nephele.compute.model import Server
+from nephele.kernel.errors import Error
 from nephele.network.model import ServerPort
 from nephele.web.call import Call
 
@@ -15,18 +12,6 @@ if TYPE_CHECKING:
 
 NETWORK_NOT_FOUND = Error("server.network_not_found", 404, "Instance does not have network {label}")
 PORT_NOT_FOUND = Error("server.port_not_found", 404, "Port {port_id} is not attached to instance {server_id}")
-VOLUME_NOT_ATTACHED = Error("server.volume_not_attached", 404, "volume_id not found: {volume_id}")
-
-
-class ChangedVolume(Struct, frozen=True, forbid_unknown_fields=True):
-    """`volumeAttachment` of a change."""
-
-    volumeId: str  # noqa: N815
-    delete_on_termination: Bool | UnsetType = UNSET
-    device: str | UnsetType | None = UNSET
-    serverId: str | UnsetType = UNSET  # noqa: N815
-    tag: str | UnsetType | None = UNSET
-    id: str | UnsetType = UNSET
 
 
 def _server(compute: "Compute", call: Call) -> Server:
@@ -110,61 +95,3 @@ def _nic_tags(server: Server, ports: list[ServerPort]) -> dict[str, str]:
 
 def _made_for(port: ServerPort, network_id: str) -> bool:
     return port.created and port.network_id == network_id
-
-
-# -- volumes -----------------------------------------------------------------------------------------------------
-
-
-def volumes(compute: "Compute", call: Call) -> dict[str, Any]:
-    """Its volumes, a part of them with `limit` and `offset`."""
-    server = _server(compute, call)
-    found = compute.servers.volumes([server.id])[server.id]
-    limit, offset = call.query.whole("limit", len(found)), call.query.whole("offset", 0)
-    return {"volumeAttachments": [_attachment(device, call) for device in found[offset : offset + limit]]}
-
-
-def volume(compute: "Compute", call: Call) -> dict[str, Any]:
-    """One of its volumes."""
-    return {"volumeAttachment": _attachment(_attached(compute, call), call)}
-
-
-def _attached(compute: "Compute", call: Call) -> BlockDevice:
-    server = _server(compute, call)
-    for device in compute.servers.volumes([server.id])[server.id]:
-        if device.volume_id == call.path["volume_id"]:
-            return device
-    raise VOLUME_NOT_ATTACHED(volume_id=call.path["volume_id"])
-
-
-def change_volume(compute: "Compute", call: Call) -> None:
-    """Say whether a volume goes with the server; naming another volume would put that in its place."""
-    change: ChangedVolume = call.body.volumeAttachment
-    if change.volumeId != call.path["volume_id"]:
-        call.enforce("os_compute_api:os-volumes-attachments:swap")
-        raise UNSUPPORTED(what="Putting another volume in the place of an attached one")
-    call.enforce("os_compute_api:os-volumes-attachments:update")
-    device = _attached(compute, call)
-    as_it_is = {"device": device.device_name, "serverId": device.server_id, "tag": device.tag, "id": device.volume_id}
-    for name, value in as_it_is.items():
-        asked = getattr(change, name)
-        if asked is not UNSET and (asked or "") != value:
-            raise BAD_REQUEST(reason=f"Invalid input for field/attribute {name}: it cannot be changed.")
-    if change.id is not UNSET and call.version >= (2, 89):
-        raise BAD_REQUEST(reason="Invalid input for field/attribute id: it is gone from microversion 2.89 on.")
-    if change.delete_on_termination is not UNSET:
-        wanted = truth(change.delete_on_termination)
-        compute.servers.mark_volume(call.context, device.server_id, device.volume_id, delete_on_termination=wanted)
-
-
-def _attachment(device: BlockDevice, call: Call) -> dict[str, Any]:
-    version = call.version
-    body: dict[str, Any] = {"volumeId": device.volume_id, "serverId": device.server_id, "device": device.device_name}
-    if version < (2, 89):
-        body["id"] = device.volume_id
-    else:
-        body |= {"attachment_id": device.attachment_id or None, "bdm_uuid": device.id}
-    if version >= (2, 70):
-        body["tag"] = device.tag or None
-    if version >= (2, 79):
-        body["delete_on_termination"] = device.delete_on_termination
-    return body

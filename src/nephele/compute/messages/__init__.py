@@ -65,7 +65,9 @@ class Plugged(Done, frozen=True, kw_only=True):
 
 
 class Connect(Command, frozen=True, kw_only=True):
-    """Connect the server's volumes to the host."""
+    """Connect the server's volumes to the host; `device_id`: this one only."""
+
+    device_id: str = ""
 
 
 class ConnectedDevice(Struct, frozen=True, kw_only=True):

@@ -3,14 +3,23 @@
 from nephele.compute.operations.boot import BOOT
 from nephele.compute.operations.delete import DELETE
 from nephele.compute.operations.freezing import PAUSE, RESUME, SUSPEND, UNPAUSE
+from nephele.compute.operations.plugging import ATTACH_VOLUME, DETACH_VOLUME, EXTEND_VOLUME
 from nephele.compute.operations.power import REBOOT, REBOOT_HARD, START, STOP
 
-OPERATIONS = (BOOT, DELETE, START, STOP, REBOOT, REBOOT_HARD, PAUSE, UNPAUSE, SUSPEND, RESUME)
+OPERATIONS = (
+    *(BOOT, DELETE),
+    *(START, STOP, REBOOT, REBOOT_HARD),
+    *(PAUSE, UNPAUSE, SUSPEND, RESUME),
+    *(ATTACH_VOLUME, DETACH_VOLUME, EXTEND_VOLUME),
+)
 """Every operation on a server."""
 
 __all__ = [
+    "ATTACH_VOLUME",
     "BOOT",
     "DELETE",
+    "DETACH_VOLUME",
+    "EXTEND_VOLUME",
     "OPERATIONS",
     "PAUSE",
     "REBOOT",

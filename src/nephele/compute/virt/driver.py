@@ -251,6 +251,14 @@ class Driver(Protocol):
         """Unplug a disk; raises DETACH_REFUSED where the guest does not let go within `timeout` seconds."""
         ...
 
+    def extend_disk(self, server_id: str, disk: Disk, size_gb: int) -> None:
+        """Let a running guest see that a disk has `size_gb`; where the hypervisor holds its file, it grows there.
+
+        A guest that is off sees it when it starts.  Never shrinks.  Raises GUEST_NOT_FOUND, DISK_MISSING where the
+        guest has no such disk.
+        """
+        ...
+
     def attach_nic(self, server_id: str, nic: Nic) -> None:
         """Plug a network interface into a guest, running or not."""
         ...

@@ -142,6 +142,9 @@ class LibvirtDriver:
     def detach_disk(self, server_id: str, disk: Disk, timeout: int) -> None:
         self._hotplug.detach_disk(self._connection.domain(server_id), disk, self._where(server_id), timeout)
 
+    def extend_disk(self, server_id: str, disk: Disk, size_gb: int) -> None:
+        self._hotplug.extend_disk(self._connection.domain(server_id), disk, size_gb)
+
     def attach_nic(self, server_id: str, nic: Nic) -> None:
         self._hotplug.attach_nic(self._connection.domain(server_id), nic)
 

@@ -11,10 +11,10 @@ from typing import Any
 import libvirt
 
 from nephele.compute.virt.driver import Disk, Nic
-from nephele.compute.virt.errors import DETACH_REFUSED, DEVICE_IN_USE
+from nephele.compute.virt.errors import DETACH_REFUSED, DEVICE_IN_USE, DISK_MISSING
 from nephele.compute.virt.libvirt.connection import Connection, Domain
 from nephele.compute.virt.libvirt.devices import disk_xml, nic_xml, target_name
-from nephele.compute.virt.libvirt.disks import check_disk, make_disk
+from nephele.compute.virt.libvirt.disks import GIB, check_disk, make_disk
 from nephele.compute.virt.libvirt.domain import NAMESPACE
 from nephele.compute.virt.libvirt.happenings import Happenings
 from nephele.compute.virt.libvirt.layout import InstanceDir
@@ -60,6 +60,16 @@ class Hotplug:
             return found if found is not None and _same_disk(found, wanted) else None
 
         self._detach(domain, find, disk.device_name, timeout)
+
+    def extend_disk(self, domain: Domain, disk: Disk, size_gb: int) -> None:
+        """Let QEMU, and so the guest, see a larger disk; raises DISK_MISSING."""
+        server_id, name = domain.UUIDString(), target_name(disk)
+        with self._connection.asking(f"extend {disk.device_name}", server_id):
+            live = domain.isActive()
+            if _find_by_target(_devices(domain, LIVE if live else CONFIG), disk) is None:
+                raise DISK_MISSING(path=disk.device_name, server_id=server_id)
+            if live and domain.blockInfo(name)[0] <= size_gb * GIB:
+                domain.blockResize(name, size_gb * GIB, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
 
     def attach_nic(self, domain: Domain, nic: Nic) -> None:
         """Plug a network interface."""

@@ -20,6 +20,7 @@ from nephele.compute.virt.driver import (
 )
 from nephele.compute.virt.errors import (
     BASE_MISSING,
+    DETACH_REFUSED,
     DEVICE_IN_USE,
     DISK_MISSING,
     DOMAIN_NAME_TAKEN,
@@ -180,7 +181,16 @@ class SimDriver:
         spec = self.spec(server_id)
         left = tuple(d for d in spec.disks if (d.device_name, d.volume_id) != (disk.device_name, disk.volume_id))
         if left != spec.disks:
+            self._check_lets_go(server_id, disk.device_name, timeout)
             self._keep(msgspec.structs.replace(spec, disks=left), f"detached {disk.device_name}")
+
+    def extend_disk(self, server_id: str, disk: Disk, size_gb: int) -> None:
+        self._enter("extend_disk", server_id)
+        spec = self.spec(server_id)
+        if all((d.device_name, d.volume_id) != (disk.device_name, disk.volume_id) for d in spec.disks):
+            raise DISK_MISSING(path=disk.device_name, server_id=server_id)
+        if self._state(server_id) in (PowerState.RUNNING, PowerState.PAUSED):
+            self._keep(spec, f"{disk.device_name} has {size_gb} GB now")
 
     def attach_nic(self, server_id: str, nic: Nic) -> None:
         self._enter("attach_nic", server_id)
@@ -193,6 +203,7 @@ class SimDriver:
         spec = self.spec(server_id)
         left = tuple(n for n in spec.nics if n.mac != nic.mac)
         if left != spec.nics:
+            self._check_lets_go(server_id, nic.mac, timeout)
             self._keep(msgspec.structs.replace(spec, nics=left), f"detached {nic.mac}")
 
     def console_output(self, server_id: str, max_bytes: int) -> bytes:
@@ -215,6 +226,11 @@ class SimDriver:
         """Let the guest do something by itself, such as shutting down; `what` shows in its console."""
         self._known(server_id)
         self._move(server_id, state, what)
+
+    def _check_lets_go(self, server_id: str, device: str, timeout: int) -> None:
+        """A guest whose processors are frozen can't let go of anything: it is not waited for."""
+        if self._state(server_id) is PowerState.PAUSED:
+            raise DETACH_REFUSED(server_id=server_id, device=device, timeout=timeout)
 
     def _enter(self, method: str, server_id: str = "") -> None:
         if self.fault is not None:

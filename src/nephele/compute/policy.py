@@ -124,15 +124,12 @@ _ADMIN = (
     "os-server-groups:index:all_projects",
 )
 _ANYONE = ("os-quota-sets:defaults", "os-availability-zone:list", "limits", "extensions")
-_SERVICE = ("os-volumes-attachments:swap",)
-_ANYONE = ("os-quota-sets:defaults", "flavors", "extensions")
 _OWN = ("os-keypairs:index", "os-keypairs:show", "os-keypairs:create", "os-keypairs:delete")
 
 RULES: dict[str, str] = {
     **{f"os_compute_api:{name}": READER_OR_ADMIN for name in _READ},
     **{f"os_compute_api:{name}": MEMBER_OR_ADMIN for name in _WRITE},
     **{f"os_compute_api:{name}": ADMIN for name in _ADMIN},
-    **{f"os_compute_api:{name}": "role:service" for name in _SERVICE},
     **{f"os_compute_api:{name}": "@" for name in _ANYONE},
     **{f"os_compute_api:{name}": OWNER_OR_ADMIN for name in _OWN},
     "os_compute_api:os-volumes-attachments:swap": f"{ADMIN} or role:service",

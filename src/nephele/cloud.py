@@ -86,7 +86,13 @@ class Cloud:
         self.images = self._make_images(self.policies["image"])
         backend = FileBackend(settings.state_dir / "volumes")
         self.volumes = Volumes(
-            self.store, self.clock, self.ids, self.engine, Glance(self.images), backend, zone=settings.availability_zone
+            self.store,
+            self.clock,
+            self.ids,
+            self.engine,
+            Glance(self.images),
+            [backend],
+            zone=settings.availability_zone,
         )
         physical = NetworkSettings(physical_networks=("public", *(settings.provider_networks.keys() - {"public"})))
         self.networks = Networks(self.store, self.bus, self.clock, self.ids, self.policies["network"], physical)

@@ -136,7 +136,7 @@ class Attachments:
             if not host:
                 raise BAD_REQUEST(reason="Connector doesn't have required information: host")
             self._check_alone(volume, attachment)
-            connection = parts.backend.connection(volume_disk(volume.id), volume.layout)
+            connection = parts.backend_at(volume.host).connection(volume_disk(volume.id), volume.layout)
             values: dict[str, object] = {"connector": connector, "host": host, "connection": connection}
             values["device"] = connector.get("mountpoint") or attachment.device
             if attachment.status == AttachStatus.RESERVED:
@@ -319,7 +319,7 @@ class Attachments:
     def old_connect(self, ctx: Context, volume_id: str) -> Connection:
         """`os-initialize_connection`: how a host reaches the volume."""
         volume = self._volume(ctx, volume_id)
-        return self._parts.backend.connection(volume_disk(volume_id), volume.layout)
+        return self._parts.backend_at(volume.host).connection(volume_disk(volume_id), volume.layout)
 
     def forget_all(self, volume_id: str) -> None:
         """Drop every attachment of a volume, as an administrator's reset says."""

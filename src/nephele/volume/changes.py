@@ -170,7 +170,7 @@ class Changes:
             kind = self._types.get(db, volume.type_id)
             self._quotas.take_gigabytes(volume.project_id, kind, size_gb - volume.size_gb)
             self._put(ctx, volume_id, status=V.EXTENDING, previous_status=volume.status, size_gb=size_gb)
-            data = Extend(volume_id, volume.project_id, size_gb, volume.size_gb, volume.status)
+            data = Extend(volume_id, volume.project_id, size_gb, volume.size_gb, volume.status, volume.host or "")
             parts.engine.begin(EXTEND.kind, data, ctx, volume_id)
 
     def retype(self, ctx: Context, volume_id: str, new_type: str) -> None:
@@ -211,9 +211,11 @@ class Changes:
             arrives = V.RESERVED if volume.status == V.RESERVED else V.AVAILABLE
             self._put(ctx, volume_id, status=V.DOWNLOADING, previous_status=volume.status)
             source = SourceImage(image.id, image.path, image.disk_format)
-            base = parts.backend.base_of(image_file(image))
+            base = parts.backend_at(volume.host).base_of(image_file(image))
             size, words = volume.size_gb, image_words(image)
-            data = Reimage(volume_id, volume.project_id, size, source, words, base, volume.base, arrives)
+            data = Reimage(
+                volume_id, volume.project_id, size, source, words, base, volume.base, arrives, host=volume.host or ""
+            )
             parts.engine.begin(REIMAGE.kind, data, ctx, volume_id)
 
     def upload(self, ctx: Context, volume_id: str, wish: UploadWish) -> tuple[Volume, str]:
@@ -222,10 +224,10 @@ class Changes:
         Raises INVALID_VOLUME by status, FORMAT_UNSUPPORTED, and what Glance says of the image.
         """
         parts = self._parts
-        if wish.disk_format not in parts.backend.exports():
-            raise FORMAT_UNSUPPORTED(format=wish.disk_format, reason="qemu-img is not installed")
         with parts.store.write():
             volume = self._volume(ctx, volume_id)
+            if wish.disk_format not in parts.backend_at(volume.host).exports():
+                raise FORMAT_UNSUPPORTED(format=wish.disk_format, reason="qemu-img is not installed")
             life.check("upload", volume, "Volume {id} status must be {expected}, but current status is: {status}.")
             properties = {key: value for key, value in volume.image_metadata.items() if key not in GLANCE_OWN}
             image_id = parts.images.create_for_upload(
@@ -239,6 +241,9 @@ class Changes:
                 properties=properties,
             )
             changed = self._put(ctx, volume_id, status=V.UPLOADING, previous_status=volume.status)
-            data = Upload(volume_id, volume.project_id, image_id, volume.layout, wish.disk_format, volume.status)
+            data = Upload(
+                *(volume_id, volume.project_id, image_id, volume.layout, wish.disk_format, volume.status),
+                host=volume.host or "",
+            )
             parts.engine.begin(UPLOAD.kind, data, ctx, volume_id)
         return changed, image_id

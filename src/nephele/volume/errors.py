@@ -92,6 +92,12 @@ NO_SPACE = Error(
     "The volume storage has {free_gb:.1f} GB left; {needed_gb:.1f} GB are needed.",
     "Free space on the file system that holds the state directory.",
 )
+BACKEND_GONE = Error(
+    "volume.backend_gone",
+    503,
+    "This cloud has no volume backend {host}.",
+    "Configure the backend again under its old name: [volumes.backends.NAME].",
+)
 BACKEND_FAILED = Error(
     "volume.backend_failed", 503, "The volume storage failed: {reason}", "See whether its file system is well."
 )

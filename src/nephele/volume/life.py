@@ -18,6 +18,10 @@ BEFORE = "what it was before"
 """The status that the volume had when the request came."""
 
 
+MIGRATING = "migrating"
+"""The `migration_status` of a volume that is on its way to another backend: nothing else may be done with it."""
+
+
 @dataclass(frozen=True)
 class Move:
     """One request.
@@ -77,6 +81,8 @@ LIFE: dict[str, Move] = {
 def allowed(move: str, volume: Volume) -> bool:
     """Whether the volume's status lets `move` begin."""
     sources = LIFE[move].sources
+    if volume.migration_status == MIGRATING:
+        return False
     return volume.status in sources or (volume.multiattach and volume.status in LIFE[move].shared)
 
 

@@ -137,6 +137,8 @@ class Snapshot(Struct, frozen=True):
     base: str
     created_at: Instant
     updated_at: Instant | None
+    host: str | None = None
+    """Where its volume is."""
 
     @property
     def layout(self) -> Layout:

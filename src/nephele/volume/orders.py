@@ -34,6 +34,7 @@ class Create(Struct):
     source_layout: Layout | None = None
     misfit: str = ""
     layout: Layout | None = None
+    host: str = ""
 
 
 class Doomed(Struct, frozen=True):
@@ -50,6 +51,7 @@ class Delete(Struct):
     project_id: str
     disks: list[Doomed]
     snapshot_ids: list[str]
+    host: str = ""
 
 
 class Extend(Struct):
@@ -60,6 +62,7 @@ class Extend(Struct):
     size_gb: int
     old_size_gb: int
     before: str
+    host: str = ""
 
 
 class TakeSnapshot(Struct):
@@ -70,6 +73,7 @@ class TakeSnapshot(Struct):
     project_id: str
     size_gb: int
     layout: Layout
+    host: str = ""
 
 
 class DropSnapshot(Struct):
@@ -78,6 +82,7 @@ class DropSnapshot(Struct):
     snapshot_id: str
     project_id: str
     base: str
+    host: str = ""
 
 
 class Upload(Struct):
@@ -89,6 +94,7 @@ class Upload(Struct):
     layout: Layout
     format: str
     before: str
+    host: str = ""
 
 
 class Revert(Struct):
@@ -99,6 +105,7 @@ class Revert(Struct):
     snapshot_id: str
     layout: Layout
     size_gb: int
+    host: str = ""
 
 
 class Reimage(Struct):
@@ -113,3 +120,4 @@ class Reimage(Struct):
     old_base: str
     arrives: str
     layout: Layout | None = None
+    host: str = ""

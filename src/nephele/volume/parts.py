@@ -11,6 +11,7 @@ from nephele.kernel.engine import Engine
 from nephele.kernel.ids import Ids
 from nephele.kernel.store import Store
 from nephele.volume.backends.protocol import Backend
+from nephele.volume.errors import BACKEND_GONE
 
 
 class Images(Protocol):
@@ -49,7 +50,8 @@ class Parts:
     """What the cloud gives to Cinder.
 
     Args:
-        host: where the backend is, as in `host@backend#pool`.
+        backends: where volumes can be; the first is that of what was never placed.
+        host: where the backends are, as in `host@backend#pool`.
         zone: the availability zone that all volumes are in.
     """
 
@@ -58,14 +60,33 @@ class Parts:
     ids: Ids
     engine: Engine
     images: Images
-    backend: Backend
+    backends: tuple[Backend, ...]
     host: str = "nephele"
     zone: str = "nova"
 
-    @property
-    def pool(self) -> str:
-        """The backend's only pool, with its full name."""
-        return f"{self.host}@{self.backend.name}#{self.backend.name}"
+    def pool_of(self, backend: Backend) -> str:
+        """A backend's only pool, with its full name."""
+        return f"{self.service_of(backend)}#{backend.name}"
+
+    def service_of(self, backend: Backend) -> str:
+        """The host of the service that has a backend: `host@backend`."""
+        return f"{self.host}@{backend.name}"
+
+    def find_backend(self, host: str | None) -> Backend | None:
+        """The backend that `host@backend#pool`, or `host@backend`, names."""
+        return next((one for one in self.backends if (host or "").partition("#")[0] == self.service_of(one)), None)
+
+    def backend_at(self, host: str | None) -> Backend:
+        """The backend of what is at `host@backend#pool`; what was never placed is on none: the first.
+
+        Raises BACKEND_GONE where this cloud has no such backend any more.
+        """
+        if not host:
+            return self.backends[0]
+        found = self.find_backend(host)
+        if found is None:
+            raise BACKEND_GONE(host=host)
+        return found
 
     def sees(self, ctx: Context, project_id: str) -> bool:
         """Whether what belongs to a project is there at all for the caller."""

@@ -14,7 +14,7 @@ from nephele.volume.tables import attachments, snapshots, volume_types, volumes
 Thing = TypeVar("Thing")
 _volumes: sa.Select[Any] = sa.select(*volumes.c, volume_types.c.name.label("type_name")).join(volume_types)
 _attachments: sa.Select[Any] = sa.select(*attachments.c)
-_snapshots: sa.Select[Any] = sa.select(*snapshots.c)
+_snapshots: sa.Select[Any] = sa.select(*snapshots.c, volumes.c.host.label("host")).join(volumes)
 _one_volume = _volumes.where(volumes.c.id == sa.bindparam("id"))
 _one_attachment = _attachments.where(attachments.c.id == sa.bindparam("id"))
 _one_snapshot = _snapshots.where(snapshots.c.id == sa.bindparam("id"))
@@ -102,9 +102,17 @@ def settle(db: sa.Connection, id: str, now: int) -> str:
     return status
 
 
-def base_is_used(store: Store, base: str) -> bool:
-    """Whether any volume or snapshot is an overlay of the shared base."""
+def on_service(service: str) -> sa.ColumnElement[bool]:
+    """The condition that a volume is on the backend `host@backend`."""
+    return volumes.c.host.startswith(f"{service}#", autoescape=True)
+
+
+def base_is_used(store: Store, base: str, service: str) -> bool:
+    """Whether any volume or snapshot on the backend `host@backend` is an overlay of the shared base."""
     with store.read() as db:
-        by_volume = sa.select(sa.literal(1)).where(volumes.c.base == base)
-        by_snapshot = sa.select(sa.literal(1)).where(snapshots.c.base == base)
+        here = sa.or_(volumes.c.host.is_(None), on_service(service))
+        by_volume = sa.select(sa.literal(1)).where(volumes.c.base == base, here)
+        by_snapshot = (
+            sa.select(sa.literal(1)).select_from(snapshots.join(volumes)).where(snapshots.c.base == base, here)
+        )
         return db.execute(by_volume.union_all(by_snapshot).limit(1)).first() is not None

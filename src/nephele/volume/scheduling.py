@@ -1,7 +1,11 @@
-"""Whether a backend can hold a volume: its type's extra specs against what the backend is, and the room it has."""
+"""Which backend takes a volume: its type's extra specs against what each backend is, and the room that each has."""
+
+from collections.abc import Iterable
 
 import sqlalchemy as sa
 
+from nephele.volume import rows
+from nephele.volume.backends.protocol import Backend
 from nephele.volume.model import VolumeType
 from nephele.volume.parts import Parts
 from nephele.volume.tables import volumes
@@ -10,14 +14,15 @@ OVERSUBSCRIPTION = 20.0
 """How many times its room a backend may promise, as disks take only what is written to them."""
 
 
-def capabilities(parts: Parts) -> dict[str, object]:
-    """What the backend says of itself, by the names that pools and extra specs use."""
-    room = parts.backend.capacity()
+def capabilities(parts: Parts, backend: Backend) -> dict[str, object]:
+    """What a backend says of itself, by the names that pools and extra specs use."""
+    room = backend.capacity()
+    total = sa.select(sa.func.coalesce(sa.func.sum(volumes.c.size_gb), 0))
     with parts.store.read() as db:
-        provisioned = db.execute(sa.select(sa.func.coalesce(sa.func.sum(volumes.c.size_gb), 0))).scalar_one()
+        provisioned = db.execute(total.where(rows.on_service(parts.service_of(backend)))).scalar_one()
     return {
-        "volume_backend_name": parts.backend.name,
-        "storage_protocol": parts.backend.protocol,
+        "volume_backend_name": backend.name,
+        "storage_protocol": backend.protocol,
         "vendor_name": "Nephele",
         "driver_version": "1.0.0",
         "total_capacity_gb": room.total_gb,
@@ -35,17 +40,35 @@ def capabilities(parts: Parts) -> dict[str, object]:
     }
 
 
-def misfit(parts: Parts, kind: VolumeType, size_gb: int) -> str:
-    """Why the backend can't hold a volume of that type and size; empty: it can."""
-    have = capabilities(parts)
+def choose(parts: Parts, kind: VolumeType, size_gb: int, candidates: Iterable[Backend]) -> tuple[Backend | None, str]:
+    """The candidate with the most room that can hold a volume of that type and size; None, and why not, where none can.
+
+    Of several that are as good the first is taken.
+    """
+    best: tuple[float, Backend] | None = None
+    reasons = []
+    for backend in candidates:
+        reason = misfit(parts, backend, kind, size_gb)
+        if reason:
+            reasons.append(reason)
+        elif best is None or backend.capacity().free_gb > best[0]:
+            best = backend.capacity().free_gb, backend
+    if best is not None:
+        return best[1], ""
+    return None, "; ".join(reasons) or "No backend takes volumes: its service is disabled"
+
+
+def misfit(parts: Parts, backend: Backend, kind: VolumeType, size_gb: int) -> str:
+    """Why a backend can't hold a volume of that type and size; empty: it can."""
+    have = capabilities(parts, backend)
     for key, wanted in kind.extra_specs.items():
         scope, _, name = key.rpartition(":")
         if scope in ("", "capabilities") and not _meets(have.get(name), wanted):
-            return f"No backend has {name} {wanted}: {parts.backend.name} has {have.get(name)}"
+            return f"No backend has {name} {wanted}: {backend.name} has {have.get(name)}"
     promised = float(str(have["provisioned_capacity_gb"])) + size_gb
     room = float(str(have["total_capacity_gb"])) * OVERSUBSCRIPTION
     if promised > room:
-        return f"No backend has room for {size_gb} GB more: {parts.backend.name} may promise {room:.0f} GB in all"
+        return f"No backend has room for {size_gb} GB more: {backend.name} may promise {room:.0f} GB in all"
     return ""
 
 

@@ -4,7 +4,7 @@ Calls that change something may come inside the caller's own `store.write()`: th
 all.  Everything that touches a disk is an operation (`work.py`), begun in the accepting transaction.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -37,7 +37,7 @@ from nephele.volume.orders import Create, Delete, Doomed, SourceImage, snapshot_
 from nephele.volume.parts import Images, Parts
 from nephele.volume.qos import Qos
 from nephele.volume.quotas import Quotas
-from nephele.volume.scheduling import misfit
+from nephele.volume.scheduling import choose
 from nephele.volume.services import Services
 from nephele.volume.snapshots import Snapshots
 from nephele.volume.tables import snapshots, transfers, volumes
@@ -75,8 +75,8 @@ class Volumes:
         ids: where ids come from.
         engine: runs its operations.
         images: Glance.
-        backend: where the disks are.
-        host: the name of the part that has the backend, as in `host@backend#pool`.
+        backends: where disks can be; the first one is that of what was never placed.
+        host: the name of the part that has the backends, as in `host@backend#pool`.
         zone: the availability zone of all volumes.
     """
 
@@ -87,12 +87,12 @@ class Volumes:
         ids: Ids,
         engine: Engine,
         images: Images,
-        backend: Backend,
+        backends: Sequence[Backend],
         *,
         host: str = "nephele",
         zone: str = "nova",
     ) -> None:
-        self.parts = parts = Parts(store, clock, ids, engine, images, backend, host, zone)
+        self.parts = parts = Parts(store, clock, ids, engine, images, tuple(backends), host, zone)
         self.types = Types(parts)
         self.quotas = Quotas(parts)
         self.messages = UserMessages(parts)
@@ -144,23 +144,30 @@ class Volumes:
         """
         parts = self.parts
         wish = complete(parts, self.types, ctx, new)
-        unfit = misfit(parts, wish.kind, wish.size_gb)
-        if not self.services.takes_volumes():
-            unfit = "No backend takes volumes: its service is disabled"
+        backend, unfit = self._place(wish)
         with parts.store.write() as db:
             self.quotas.take_volume(ctx.project_id, wish.kind, wish.size_gb)
-            made = self._described(ctx, wish)
+            made = self._described(ctx, wish, backend)
             values = {name: getattr(made, name) for name in made.__struct_fields__ if name != "type_name"}
             db.execute(volumes.insert().values(values))
             parts.engine.begin(CREATE.kind, _creation(made, wish, unfit), ctx, made.id)
         return made
 
-    def _described(self, ctx: Context, wish: Wish) -> Volume:
+    def _place(self, wish: Wish) -> tuple[Backend | None, str]:
+        """The backend for a new volume, that of its source where it has one; None, and why not, where none fits."""
+        origin = wish.snapshot or wish.source
+        backends = (self.parts.backend_at(origin.host),) if origin else self.parts.backends
+        candidates = [backend for backend in backends if self.services.takes_volumes(backend)]
+        return choose(self.parts, wish.kind, wish.size_gb, candidates)
+
+    def _described(self, ctx: Context, wish: Wish, backend: Backend | None) -> Volume:
         """The volume's row, with what it inherits from its source."""
         parts, new, image = self.parts, wish.new, wish.image
         origin = wish.snapshot or wish.source
         parent = self._parent(wish)
-        base = parts.backend.base_of(image_file(image)) if image else origin.base if origin else ""
+        base = origin.base if origin and backend else ""
+        if image and backend:
+            base = backend.base_of(image_file(image))
         return Volume(
             id=parts.ids.uuid(),
             project_id=ctx.project_id,
@@ -178,7 +185,7 @@ class Volumes:
             snapshot_id=new.snapshot_id or None,
             source_volid=new.source_volid or None,
             image_id=image.id if image else None,
-            host=parts.pool,
+            host=parts.pool_of(backend) if backend else None,
             migration_status=None,
             metadata=new.metadata,
             image_metadata=image_words(image) if image else parent.image_metadata if parent else {},
@@ -204,7 +211,7 @@ class Volumes:
         parts = self.parts
         with parts.store.write() as db:
             volume = self.show(ctx, volume_id)
-            self.services.check_not_frozen()
+            self.services.check_not_frozen(volume.host)
             mine = rows.list_snapshots(db, lambda query: query.where(snapshots.c.volume_id == volume_id))
             self._check_deletable(volume, [snapshot.status for snapshot in mine], cascade=cascade, force=force)
             now = parts.clock.now()
@@ -215,7 +222,7 @@ class Volumes:
             after = parts.engine.interrupt(volume_id, "delete") if force else ""
             doomed = [Doomed(snapshot_disk(snapshot.id), snapshot.base) for snapshot in mine]
             disks = [*doomed, Doomed(volume_disk(volume_id), volume.base)]
-            data = Delete(volume_id, volume.project_id, disks, [snapshot.id for snapshot in mine])
+            data = Delete(volume_id, volume.project_id, disks, [snapshot.id for snapshot in mine], volume.host or "")
             parts.engine.begin(DELETE.kind, data, ctx, volume_id, after=after)
 
     def _check_deletable(self, volume: Volume, snapshots_are: list[str], *, cascade: bool, force: bool) -> None:
@@ -348,7 +355,7 @@ def _caller(verify: Verify, token: str, request_id: str) -> Context:
 
 
 def _creation(volume: Volume, wish: Wish, unfit: str) -> Create:
-    data = Create(volume.id, volume.project_id, volume.size_gb, misfit=unfit)
+    data = Create(volume.id, volume.project_id, volume.size_gb, misfit=unfit, host=volume.host or "")
     if wish.image is not None:
         data.image = SourceImage(wish.image.id, wish.image.path, wish.image.disk_format)
     elif wish.snapshot is not None:

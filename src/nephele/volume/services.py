@@ -5,6 +5,7 @@ They all live in the process that answers, so each of them is up whenever one ca
 
 import sqlalchemy as sa
 
+from nephele.volume.backends.protocol import Backend
 from nephele.volume.errors import HOST_NOT_FOUND, INVALID_INPUT, SERVICE_NOT_FOUND
 from nephele.volume.model import ServiceRow
 from nephele.volume.parts import Parts
@@ -19,13 +20,13 @@ class Services:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._volume_uuid = ""
+        self._uuids: dict[str, str] = {}
 
     def seed(self) -> None:
         """Note the services of a new cloud."""
         parts = self._parts
         have = {(service.binary, service.host) for service in self.find()}
-        for binary, host in ((VOLUME, f"{parts.host}@{parts.backend.name}"), (SCHEDULER, parts.host)):
+        for binary, host in self._expected():
             if (binary, host) not in have:
                 row = {
                     "binary": binary,
@@ -39,6 +40,10 @@ class Services:
                 }
                 with parts.store.write() as db:
                     db.execute(services.insert(), row)
+
+    def _expected(self) -> list[tuple[str, str]]:
+        volumes = [(VOLUME, self._parts.service_of(backend)) for backend in self._parts.backends]
+        return [*volumes, (SCHEDULER, self._parts.host)]
 
     def find(self, binary: str = "", host: str = "") -> list[ServiceRow]:
         """Those of a binary, on a host: `HOST` or `HOST@BACKEND`."""
@@ -77,18 +82,22 @@ class Services:
             raise HOST_NOT_FOUND(host=host)
         return found[0]
 
-    def takes_volumes(self) -> bool:
-        """Whether the backend may be given new volumes."""
-        return any(not service.disabled for service in self.find(VOLUME))
+    def takes_volumes(self, backend: Backend) -> bool:
+        """Whether a backend may be given new volumes."""
+        return any(not service.disabled for service in self.find(VOLUME, self._parts.service_of(backend)))
 
-    def check_not_frozen(self) -> None:
-        """Raise INVALID_INPUT where the backend is to keep what it has."""
-        if any(service.frozen for service in self.find(VOLUME)):
+    def check_not_frozen(self, host: str | None) -> None:
+        """Raise INVALID_INPUT where the backend at `host@backend#pool` is to keep what it has."""
+        service = (host or "").partition("#")[0]
+        if any(found.frozen for found in self.find(VOLUME, service) if service):
             raise INVALID_INPUT(reason="Modification operations are not allowed on a frozen storage endpoint.")
 
-    def volume_uuid(self) -> str:
-        """The id of the service that has the volumes."""
-        if not self._volume_uuid:
-            found = self.find(VOLUME)
-            self._volume_uuid = found[0].uuid if found else ""
-        return self._volume_uuid
+    def volume_uuid(self, host: str | None) -> str | None:
+        """The id of the service that has what is at `host@backend#pool`."""
+        service = (host or "").partition("#")[0]
+        if service not in self._uuids:
+            found = self.find(VOLUME, service) if service else []
+            if not found:
+                return None
+            self._uuids[service] = found[0].uuid
+        return self._uuids[service]

@@ -72,9 +72,11 @@ class Snapshots:
                 base=volume.base,
                 created_at=parts.clock.now(),
                 updated_at=None,
+                host=volume.host,
             )
-            db.execute(snapshots.insert().values({name: getattr(made, name) for name in made.__struct_fields__}))
-            data = TakeSnapshot(made.id, volume.id, volume.project_id, volume.size_gb, volume.layout)
+            db.execute(snapshots.insert().values({column.name: getattr(made, column.name) for column in snapshots.c}))
+            host = volume.host or ""
+            data = TakeSnapshot(made.id, volume.id, volume.project_id, volume.size_gb, volume.layout, host)
             parts.engine.begin(TAKE_SNAPSHOT.kind, data, ctx, made.id)
         return made
 
@@ -91,7 +93,7 @@ class Snapshots:
             update = snapshots.update().where(snapshots.c.id == snapshot_id)
             db.execute(update.values(status=SnapshotStatus.DELETING, updated_at=parts.clock.now()))
             after = parts.engine.interrupt(snapshot_id, "delete") if force else ""
-            data = DropSnapshot(snapshot_id, found.project_id, found.base)
+            data = DropSnapshot(snapshot_id, found.project_id, found.base, found.host or "")
             parts.engine.begin(DROP_SNAPSHOT.kind, data, ctx, snapshot_id, after=after)
 
     def update(
@@ -141,5 +143,5 @@ class Snapshots:
             if snapshot.status != SnapshotStatus.AVAILABLE:
                 raise CONFLICT(reason=f"Snapshot {latest} status must be available, but it is {snapshot.status}.")
             db.execute(volumes.update().where(volumes.c.id == volume.id).values(status=V.REVERTING))
-            data = Revert(volume.id, volume.project_id, latest, snapshot.layout, volume.size_gb)
+            data = Revert(volume.id, volume.project_id, latest, snapshot.layout, volume.size_gb, volume.host or "")
             parts.engine.begin(REVERT.kind, data, ctx, volume.id)

@@ -6,7 +6,8 @@ import sqlalchemy as sa
 
 from nephele.kernel.operations import OPEN, operations
 from nephele.volume import rows
-from nephele.volume.life import LIFE
+from nephele.volume.backends.protocol import Backend
+from nephele.volume.life import LIFE, MIGRATING
 from nephele.volume.model import Leftover, LeftoverKind, SnapshotStatus
 from nephele.volume.model import VolumeStatus as V
 from nephele.volume.orders import snapshot_disk, volume_disk
@@ -25,28 +26,35 @@ def leftovers(parts: Parts) -> list[Leftover]:
 
 def remove(parts: Parts, leftover: Leftover) -> None:
     """Take one away, unless somebody has come to need it meanwhile."""
-    if leftover.kind == LeftoverKind.BASE:
-        release_base(parts, leftover.subject)
-    elif leftover.kind == LeftoverKind.DISK and leftover.subject not in _owned(parts):
-        parts.backend.delete(leftover.subject)
+    for backend in parts.backends:
+        if leftover.kind == LeftoverKind.BASE and leftover.subject in backend.bases():
+            release_base(parts, leftover.subject, parts.pool_of(backend))
+        elif leftover.kind == LeftoverKind.DISK and leftover.subject not in _owned(parts, backend):
+            backend.delete(leftover.subject)
 
 
-def _owned(parts: Parts) -> set[str]:
+def _owned(parts: Parts, backend: Backend) -> set[str]:
+    """The disks that somebody has on a backend; what was never placed, or moves right now, may have one on any."""
+    c = volumes.c
+    here = sa.or_(c.host.is_(None), rows.on_service(parts.service_of(backend)), c.migration_status == MIGRATING)
     with parts.store.read() as db:
-        mine = {volume_disk(id) for id in db.execute(sa.select(volumes.c.id)).scalars()}
-        return mine | {snapshot_disk(id) for id in db.execute(sa.select(snapshots.c.id)).scalars()}
+        mine = {volume_disk(id) for id in db.execute(sa.select(c.id).where(here)).scalars()}
+        taken = sa.select(snapshots.c.id).select_from(snapshots.join(volumes)).where(here)
+        return mine | {snapshot_disk(id) for id in db.execute(taken).scalars()}
 
 
 def _disks(parts: Parts) -> Iterator[Leftover]:
-    there = parts.backend.disks()
-    for disk in sorted(there - _owned(parts)):
-        yield Leftover(LeftoverKind.DISK, disk, "no volume or snapshot has it")
+    for backend in parts.backends:
+        there = backend.disks()
+        for disk in sorted(there - _owned(parts, backend)):
+            yield Leftover(LeftoverKind.DISK, disk, f"no volume or snapshot has it on {backend.name}")
 
 
 def _bases(parts: Parts) -> Iterator[Leftover]:
-    for base in sorted(parts.backend.bases()):
-        if not rows.base_is_used(parts.store, base):
-            yield Leftover(LeftoverKind.BASE, base, "no volume or snapshot is an overlay of it")
+    for backend in parts.backends:
+        for base in sorted(backend.bases()):
+            if not rows.base_is_used(parts.store, base, parts.service_of(backend)):
+                yield Leftover(LeftoverKind.BASE, base, f"no volume or snapshot on {backend.name} is an overlay of it")
 
 
 def _stuck(parts: Parts) -> Iterator[Leftover]:

@@ -45,23 +45,24 @@ def place(_parts: Parts, work: Work[Create]) -> None:
 def make_disk(parts: Parts, work: Work[Create]) -> None:
     """Make the disk anew, whatever an earlier try left."""
     data, disk = work.data, volume_disk(work.data.volume_id)
+    backend = parts.backend_at(data.host)
     if data.image is not None:
         image = ImageFile(data.image.id, Path(data.image.path), data.image.format)
-        data.layout = parts.backend.create_from_image(disk, data.size_gb, image)
+        data.layout = backend.create_from_image(disk, data.size_gb, image)
     elif data.source and data.source_layout is not None:
-        data.layout = parts.backend.copy(data.source, data.source_layout, disk, data.size_gb)
+        data.layout = backend.copy(data.source, data.source_layout, disk, data.size_gb)
     else:
-        data.layout = parts.backend.create_blank(disk, data.size_gb)
+        data.layout = backend.create_blank(disk, data.size_gb)
 
 
 def remove_disk(parts: Parts, work: Work[Create]) -> None:
     """Take the disk back, and the base that it was an overlay of where nobody else needs it."""
-    parts.backend.delete(volume_disk(work.data.volume_id))
+    parts.backend_at(work.data.host).delete(volume_disk(work.data.volume_id))
     with parts.store.write() as db:
         base = rows.volume(db, work.data.volume_id).base
         rows.move(db, work.data.volume_id, None, base="")
     if base:
-        release_base(parts, base)
+        release_base(parts, base, work.data.host)
 
 
 def _shows_downloading(_parts: Parts, db: sa.Connection, work: Work[Create], step: Step) -> None:
@@ -113,8 +114,9 @@ def await_readers(parts: Parts, work: Work[Delete] | Work[DropSnapshot]) -> None
 
 def delete_disks(parts: Parts, work: Work[Delete]) -> None:
     """Delete the disks, and let the rows no longer claim their bases."""
+    backend = parts.backend_at(work.data.host)
     for doomed in work.data.disks:
-        parts.backend.delete(doomed.disk)
+        backend.delete(doomed.disk)
     with parts.store.write() as db:
         db.execute(volumes.update().where(volumes.c.id == work.data.volume_id).values(base=""))
         db.execute(snapshots.update().where(snapshots.c.id.in_(work.data.snapshot_ids)).values(base=""))
@@ -132,12 +134,14 @@ def claim_again(parts: Parts, work: Work[Delete]) -> None:
 def release_bases(parts: Parts, work: Work[Delete]) -> None:
     """Give back the bases that nobody needs any more."""
     for base in {doomed.base for doomed in work.data.disks if doomed.base}:
-        release_base(parts, base)
+        release_base(parts, base, work.data.host)
 
 
-def release_base(parts: Parts, base: str) -> None:
+def release_base(parts: Parts, base: str, host: str) -> None:
     """Give a base back unless somebody needs it."""
-    parts.backend.release_base(base, lambda: rows.base_is_used(parts.store, base))
+    backend = parts.backend_at(host)
+    service = parts.service_of(backend)
+    backend.release_base(base, lambda: rows.base_is_used(parts.store, base, service))
 
 
 def _deleted(_parts: Parts, db: sa.Connection, work: Work[Delete]) -> None:
@@ -163,7 +167,7 @@ def extend_disk(parts: Parts, work: Work[Extend]) -> None:
     """Let the disk grow."""
     with parts.store.read() as db:
         layout = rows.volume(db, work.data.volume_id).layout
-    parts.backend.extend(volume_disk(work.data.volume_id), layout, work.data.size_gb)
+    parts.backend_at(work.data.host).extend(volume_disk(work.data.volume_id), layout, work.data.size_gb)
 
 
 def _extended(parts: Parts, db: sa.Connection, work: Work[Extend]) -> None:
@@ -184,12 +188,14 @@ def _not_extended(parts: Parts, db: sa.Connection, work: Work[Extend], failure: 
 def copy_to_snapshot(parts: Parts, work: Work[TakeSnapshot]) -> None:
     """Copy the volume's disk as it is at one moment."""
     data = work.data
-    parts.backend.copy(volume_disk(data.volume_id), data.layout, snapshot_disk(data.snapshot_id), data.size_gb)
+    parts.backend_at(work.data.host).copy(
+        volume_disk(data.volume_id), data.layout, snapshot_disk(data.snapshot_id), data.size_gb
+    )
 
 
 def drop_snapshot_disk(parts: Parts, work: Work[TakeSnapshot] | Work[DropSnapshot]) -> None:
     """Delete the snapshot's disk."""
-    parts.backend.delete(snapshot_disk(work.data.snapshot_id))
+    parts.backend_at(work.data.host).delete(snapshot_disk(work.data.snapshot_id))
 
 
 def _taken(parts: Parts, db: sa.Connection, work: Work[TakeSnapshot]) -> None:
@@ -212,7 +218,7 @@ def release_snapshot_base(parts: Parts, work: Work[DropSnapshot]) -> None:
     with parts.store.write() as db:
         _put_snapshot(db, work.data.snapshot_id, base="")
     if work.data.base:
-        release_base(parts, work.data.base)
+        release_base(parts, work.data.base, work.data.host)
 
 
 def claim_snapshot_again(parts: Parts, work: Work[DropSnapshot]) -> None:
@@ -233,7 +239,9 @@ def _not_dropped(parts: Parts, db: sa.Connection, work: Work[DropSnapshot], fail
 def revert_disk(parts: Parts, work: Work[Revert]) -> None:
     """Put a copy of the snapshot in the place of the volume's disk, in one step."""
     data = work.data
-    parts.backend.copy(snapshot_disk(data.snapshot_id), data.layout, volume_disk(data.volume_id), data.size_gb)
+    parts.backend_at(work.data.host).copy(
+        snapshot_disk(data.snapshot_id), data.layout, volume_disk(data.volume_id), data.size_gb
+    )
 
 
 def _reverted(parts: Parts, db: sa.Connection, work: Work[Revert]) -> None:
@@ -260,20 +268,20 @@ def claim_old_base(parts: Parts, work: Work[Reimage]) -> None:
     """The old disk is still there: let the row claim its base, and give the new one back."""
     with parts.store.write() as db:
         rows.move(db, work.data.volume_id, None, base=work.data.old_base)
-    release_base(parts, work.data.base)
+    release_base(parts, work.data.base, work.data.host)
 
 
 def remake_disk(parts: Parts, work: Work[Reimage]) -> None:
     """Put a disk with the image's content in the place of the old one, in one step."""
     data = work.data
     image = ImageFile(data.image.id, Path(data.image.path), data.image.format)
-    data.layout = parts.backend.create_from_image(volume_disk(data.volume_id), data.size_gb, image)
+    data.layout = parts.backend_at(work.data.host).create_from_image(volume_disk(data.volume_id), data.size_gb, image)
 
 
 def release_old_base(parts: Parts, work: Work[Reimage]) -> None:
     """Give the old image's base back where nobody needs it."""
     if work.data.old_base:
-        release_base(parts, work.data.old_base)
+        release_base(parts, work.data.old_base, work.data.host)
 
 
 def _reimaged(parts: Parts, db: sa.Connection, work: Work[Reimage]) -> None:
@@ -295,7 +303,7 @@ def _not_reimaged(parts: Parts, db: sa.Connection, work: Work[Reimage], failure:
 def upload(parts: Parts, work: Work[Upload]) -> None:
     """Store the volume's content as the image's data."""
     data = work.data
-    pieces = parts.backend.export(volume_disk(data.volume_id), data.layout, data.format)
+    pieces = parts.backend_at(work.data.host).export(volume_disk(data.volume_id), data.layout, data.format)
     parts.images.upload(work.context, data.image_id, pieces)
 
 

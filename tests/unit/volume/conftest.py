@@ -123,7 +123,7 @@ class Cinder:
 def cinder(store: Store, bus: LocalBus, ids: Ids, http: Callable[..., Http], tmp_path: Path) -> Iterator[Cinder]:
     engine = Engine(store, bus, SystemClock(), ids, threads=4)
     glance, backend = FakeGlance(), FileBackend(tmp_path / "volumes")
-    volumes = Volumes(store, SystemClock(), ids, engine, glance, backend)
+    volumes = Volumes(store, SystemClock(), ids, engine, glance, [backend])
     volumes.seed()
     engine.start()
     yield Cinder(volumes, http(api(volumes, Policy(RULES))), glance, backend)

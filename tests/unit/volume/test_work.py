@@ -39,7 +39,7 @@ def build(store: Store, bus: LocalBus, ids: Ids, http: Callable[..., Http], tmp_
             engine.stop()
         engine = Engine(store, bus, SystemClock(), ids, threads=4)
         backend = FileBackend(tmp_path / "volumes")
-        volumes = Volumes(store, SystemClock(), ids, engine, glance, backend)
+        volumes = Volumes(store, SystemClock(), ids, engine, glance, [backend])
         for operation in OPERATIONS:
             engine.register(change(operation), volumes.parts)
         volumes.seed()

@@ -4,9 +4,10 @@ from nephele.kernel.clock import Instant, to_datetime
 from nephele.kernel.errors import BAD_REQUEST, Refused
 from nephele.volume.api import attachments, messages, snapshots, volumes
 from nephele.volume.api.links import moment
+from nephele.volume.backends.protocol import Backend
 from nephele.volume.errors import HOST_NOT_FOUND
 from nephele.volume.model import ServiceRow
-from nephele.volume.scheduling import capabilities
+from nephele.volume.scheduling import capabilities, misfit
 from nephele.volume.service import Volumes
 from nephele.volume.services import VOLUME
 from nephele.web.call import Call
@@ -155,31 +156,43 @@ def show_host(service: Volumes, call: Call) -> object:
 
 def index_pools(service: Volumes, call: Call) -> object:
     """Where volumes can be, with `detail=true` what is known of it."""
-    pool = service.parts.pool
-    if call.version >= (3, 28) and call.query.get("name") not in ("", pool):
-        return {"pools": []}
-    view: dict[str, object] = {"name": pool}
-    if call.query.flag("detail"):
+    wanted = call.query.get("name") if call.version >= (3, 28) else ""
+    kind = service.types.find(call.context, call.query.get("volume_type")) if "volume_type" in call.query else None
+    detailed = call.query.flag("detail")
+    return {
+        "pools": [
+            _pool_view(service, backend, detailed=detailed)
+            for backend in service.parts.backends
+            if wanted in ("", service.parts.pool_of(backend))
+            and (kind is None or not misfit(service.parts, backend, kind, 0))
+        ]
+    }
+
+
+def _pool_view(service: Volumes, backend: Backend, *, detailed: bool) -> dict[str, object]:
+    view: dict[str, object] = {"name": service.parts.pool_of(backend)}
+    if detailed:
         view["capabilities"] = {
-            **capabilities(service.parts),
-            "pool_name": service.parts.backend.name,
+            **capabilities(service.parts, backend),
+            "pool_name": backend.name,
             "location_info": None,
             "timestamp": moment(service.parts.clock.now()),
         }
-    return {"pools": [view]}
+    return view
 
 
 def show_capabilities(service: Volumes, call: Call) -> object:
     """What a backend is."""
     host = call.path["host"]
-    if host.partition("#")[0] != service.parts.pool.partition("#")[0]:
+    backend = service.parts.find_backend(host)
+    if backend is None:
         raise HOST_NOT_FOUND(host=host)
-    have = capabilities(service.parts)
+    have = capabilities(service.parts, backend)
     return {
         "namespace": f"OS::Storage::Capabilities::{host}",
         "vendor_name": have["vendor_name"],
         "volume_backend_name": have["volume_backend_name"],
-        "pool_name": service.parts.backend.name,
+        "pool_name": backend.name,
         "driver_version": have["driver_version"],
         "storage_protocol": have["storage_protocol"],
         "display_name": None,

@@ -81,7 +81,7 @@ class View:
         self._sees_project = call.may("volume_extension:volume_tenant_attribute")
         self._sees_migration = call.may("volume_extension:volume_mig_status_attribute")
         self._sees_image = call.may("volume_extension:volume_image_metadata:show")
-        self._service_id = service.services.volume_uuid() if call.version >= (3, 48) else ""
+        self._services = service.services
 
     def summary(self, volume: Volume) -> dict[str, object]:
         """Just what it is called."""
@@ -155,7 +155,7 @@ class View:
             view["provider_id"] = None
         if version >= (3, 48):
             view["shared_targets"] = False
-            view["service_uuid"] = self._service_id
+            view["service_uuid"] = self._services.volume_uuid(volume.host)
         if version >= (3, 61) and self._is_admin:
             view["cluster_name"] = None
         if version >= (3, 63):

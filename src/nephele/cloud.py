@@ -178,6 +178,7 @@ class Cloud:
         self._seed(new=new)
         self.images.start()
         self.images.serve(self.bus, self._verify_on_bus)
+        self.volumes.start()
         self.volumes.serve(self.bus, self._verify_on_bus)
         self.networks.serve(self.bus, self._verify_on_bus)
         self.compute.start(platform.node())

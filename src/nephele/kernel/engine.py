@@ -136,6 +136,10 @@ class LostLeaseError(Exception):
     """Another engine took the operation over: stop at once."""
 
 
+class StoppedError(LostLeaseError):
+    """The process stops while a step waits: the next start resumes it at that step."""
+
+
 @dataclass(frozen=True)
 class _Known:
     operation: Operation[Any]
@@ -192,6 +196,11 @@ class Engine:
         self._stopping.set()
         for pool in (self._pool, self._rescue_pool):
             pool.shutdown(wait=True, cancel_futures=True)
+
+    def pause(self, seconds: float) -> None:
+        """Sleep in a step that waits for something.  Raises StoppedError where this process stops meanwhile."""
+        if self._stopping.wait(seconds):
+            raise StoppedError
 
     # -- accepting ---------------------------------------------------------------------------------------------
 
@@ -296,6 +305,8 @@ class Engine:
             self._mine[id] += 1
         try:
             yield first
+        except StoppedError:
+            log.info("operation %s waits for the next start", id)
         except LostLeaseError:
             log.warning("operation %s was taken over by another conductor", id)
         finally:

@@ -42,6 +42,8 @@ class NewVolume(Struct, frozen=True, kw_only=True):
     snapshot_id: str | None = None
     source_volid: str | None = None
     metadata: dict[str, str] = {}
+    group_id: str | None = None
+    backup_id: str | None = None
 
 
 class Wish(Struct, frozen=True):

@@ -18,9 +18,11 @@ from nephele.volume.errors import (
 )
 from nephele.volume.model import Volume
 from nephele.volume.model import VolumeStatus as V
+from nephele.volume.moving import Moving
 from nephele.volume.orders import Extend, Reimage, SourceImage, Upload
 from nephele.volume.parts import Parts
 from nephele.volume.quotas import Quotas
+from nephele.volume.scheduling import misfit
 from nephele.volume.types import Types
 from nephele.volume.work import EXTEND, REIMAGE, UPLOAD
 
@@ -60,8 +62,9 @@ class UploadWish(Struct, frozen=True):
 class Changes:
     """Changes of volumes."""
 
-    def __init__(self, parts: Parts, quotas: Quotas, types: Types) -> None:
+    def __init__(self, parts: Parts, quotas: Quotas, types: Types, moving: Moving) -> None:
         self._parts = parts
+        self._moving = moving
         self._quotas = quotas
         self._types = types
 
@@ -173,15 +176,22 @@ class Changes:
             data = Extend(volume_id, volume.project_id, size_gb, volume.size_gb, volume.status, volume.host or "")
             parts.engine.begin(EXTEND.kind, data, ctx, volume_id)
 
-    def retype(self, ctx: Context, volume_id: str, new_type: str) -> None:
-        """Give a volume another type; its data stays where it is, as there is one backend.
+    def retype(self, ctx: Context, volume_id: str, new_type: str, *, may_move: bool = False) -> None:
+        """Give a volume another type; its data stays where it is, unless its backend does not fit the type.
 
-        Raises INVALID_INPUT for an unknown type, INVALID_VOLUME by status or where it has that type already.
+        Args:
+            ctx: who asks.
+            volume_id: which volume.
+            new_type: id or name of the type.
+            may_move: it may move to another backend.
+
+        Raises TYPE_NAME_NOT_FOUND for an unknown type, INVALID_VOLUME by status, group, or where it has that type
+        already, or would have to move and may not.
         """
         with self._parts.store.write():
             volume = self._volume(ctx, volume_id)
             kind = self._types.find(ctx, new_type)
-            if kind.id == volume.type_id or not life.allowed("retype", volume):
+            if kind.id == volume.type_id or volume.group_id or not life.allowed("retype", volume):
                 raise INVALID_VOLUME(
                     reason="Retype needs volume to be in available or in-use state, not be part of an active migration "
                     "or a consistency group, requested type has to be different that the one from the volume, "
@@ -192,7 +202,15 @@ class Changes:
                     reason="Invalid volume_type passed, retypes affecting multiattach are only allowed on available "
                     f"volumes, the specified volume however currently has a status of: {volume.status}."
                 )
-            self._put(ctx, volume_id, type_id=kind.id, multiattach=kind.multiattach)
+            unfit = misfit(self._parts, self._parts.backend_at(volume.host), kind, 0)
+            if unfit and not may_move:
+                raise INVALID_VOLUME(
+                    reason=f"Retype requires migration but the migration policy does not allow it: {unfit}"
+                )
+            if unfit:
+                self._moving.retype(ctx, volume, kind)
+            else:
+                self._put(ctx, volume_id, type_id=kind.id, multiattach=kind.multiattach)
 
     # -- images ------------------------------------------------------------------------------------------------
 

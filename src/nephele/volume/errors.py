@@ -40,8 +40,31 @@ QOS_EXISTS = Error("volume.qos_exists", 409, "QoS Specs {name} already exists.")
 QOS_IN_USE = Error("volume.qos_in_use", 400, "QoS Specs {qos_id} is still associated with entities.")
 MESSAGE_NOT_FOUND = Error("volume.message_not_found", 404, "Message {message_id} could not be found.")
 SERVICE_NOT_FOUND = Error("volume.service_not_found", 404, "Service {binary} could not be found on host {host}.")
+CLUSTER_NOT_FOUND = Error("volume.cluster_not_found", 404, "Cluster {name} could not be found.")
 HOST_NOT_FOUND = Error("volume.host_not_found", 404, "Host {host} could not be found.")
 
+GROUP_NOT_FOUND = Error("volume.group_not_found", 404, "Group {group_id} could not be found.")
+GROUP_TYPE_NOT_FOUND = Error("volume.group_type_not_found", 404, "Group type {group_type_id} could not be found.")
+GROUP_TYPE_NAME_NOT_FOUND = Error(
+    "volume.group_type_name_not_found", 404, "Group type with name {name} could not be found."
+)
+GROUP_TYPE_EXISTS = Error("volume.group_type_exists", 409, "Group Type {name} already exists.")
+GROUP_TYPE_IN_USE = Error("volume.group_type_in_use", 400, "Target group type is still in use.")
+GROUP_SPEC_NOT_FOUND = Error(
+    "volume.group_spec_not_found", 404, "Group Type {group_type_id} has no specs with key {key}."
+)
+GROUP_SNAPSHOT_NOT_FOUND = Error(
+    "volume.group_snapshot_not_found", 404, "GroupSnapshot {group_snapshot_id} could not be found."
+)
+INVALID_GROUP = Error("volume.invalid_group", 400, "Invalid Group: {reason}")
+INVALID_GROUP_TYPE = Error("volume.invalid_group_type", 400, "Invalid group type: {reason}")
+INVALID_GROUP_SNAPSHOT = Error("volume.invalid_group_snapshot", 400, "Invalid GroupSnapshot: {reason}")
+TOO_MANY_GROUPS = Error(
+    "volume.too_many_groups",
+    413,
+    "GroupLimitExceeded: Maximum number of groups allowed ({allowed}) exceeded.",
+    "Raise the project's quota: openstack quota set --volume-groups N PROJECT",
+)
 INVALID_INPUT = Error("volume.invalid_input", 400, "Invalid input received: {reason}")
 INVALID_VOLUME = Error("volume.invalid", 400, "Invalid volume: {reason}")
 INVALID_SNAPSHOT = Error("volume.invalid_snapshot", 400, "Invalid snapshot: {reason}")
@@ -91,6 +114,9 @@ NO_SPACE = Error(
     503,
     "The volume storage has {free_gb:.1f} GB left; {needed_gb:.1f} GB are needed.",
     "Free space on the file system that holds the state directory.",
+)
+NOT_MANAGEABLE = Error(
+    "volume.not_manageable", 404, "Failed to manage existing volume {name}: the storage has no such disk to manage."
 )
 BACKEND_GONE = Error(
     "volume.backend_gone",

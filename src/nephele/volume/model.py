@@ -31,6 +31,9 @@ class VolumeStatus(StrEnum):
     ERROR_DELETING = "error_deleting"
     ERROR_EXTENDING = "error_extending"
     ERROR_RESTORING = "error_restoring"
+    ERROR_BACKING_UP = "error_backing-up"
+    MANAGING = "managing"
+    UNMANAGING = "unmanaging"
     ERROR_MANAGING = "error_managing"
 
 
@@ -54,6 +57,8 @@ class SnapshotStatus(StrEnum):
     ERROR = "error"
     ERROR_DELETING = "error_deleting"
     RESTORING = "restoring"
+    BACKING_UP = "backing-up"
+    UNMANAGING = "unmanaging"
 
 
 class Layout(Struct, frozen=True):
@@ -92,6 +97,7 @@ class Volume(Struct, frozen=True):
     image_metadata: dict[str, str]
     format: str
     base: str
+    group_id: str | None
     created_at: Instant
     updated_at: Instant | None
     type_name: str = ""
@@ -135,6 +141,7 @@ class Snapshot(Struct, frozen=True):
     type_id: str
     format: str
     base: str
+    group_snapshot_id: str | None
     created_at: Instant
     updated_at: Instant | None
     host: str | None = None
@@ -213,6 +220,138 @@ class ServiceRow(Struct, frozen=True):
     frozen: bool
     uuid: str
     updated_at: Instant
+    cluster: str
+    """The cluster that it is part of; empty: none."""
+
+
+class Cluster(Struct, frozen=True):
+    """Services of one kind that stand for each other."""
+
+    name: str
+    binary: str
+    disabled: bool
+    disabled_reason: str | None
+    created_at: Instant
+    updated_at: Instant | None
+
+
+class Encryption(Struct, frozen=True):
+    """How volumes of a type are to be encrypted."""
+
+    type_id: str
+    encryption_id: str
+    provider: str
+    control_location: str
+    cipher: str | None
+    key_size: int | None
+    created_at: Instant
+    updated_at: Instant | None
+
+
+class GroupStatus(StrEnum):
+    """Where a group, or a snapshot of one, is in its life."""
+
+    CREATING = "creating"
+    AVAILABLE = "available"
+    UPDATING = "updating"
+    DELETING = "deleting"
+    ERROR = "error"
+    ERROR_DELETING = "error_deleting"
+
+
+class GroupType(Struct, frozen=True):
+    """A kind of group, as administrators offer them."""
+
+    id: str
+    name: str
+    description: str | None
+    is_public: bool
+    specs: dict[str, str]
+    created_at: Instant
+    updated_at: Instant | None
+
+    @property
+    def consistent(self) -> bool:
+        """Whether snapshots of such a group show all its volumes at one moment."""
+        return self.specs.get("consistent_group_snapshot_enabled", "").lower() == "<is> true"
+
+
+class Group(Struct, frozen=True):
+    """Volumes that are snapshotted, cloned and deleted together."""
+
+    id: str
+    project_id: str
+    user_id: str
+    name: str | None
+    description: str | None
+    status: str
+    type_id: str
+    volume_types: list[str]
+    """Ids of the types that its volumes may have."""
+    availability_zone: str
+    host: str | None
+    group_snapshot_id: str | None
+    source_group_id: str | None
+    created_at: Instant
+    updated_at: Instant | None
+
+
+class GroupSnapshot(Struct, frozen=True):
+    """Snapshots of all volumes of a group."""
+
+    id: str
+    group_id: str
+    project_id: str
+    user_id: str
+    name: str | None
+    description: str | None
+    status: str
+    type_id: str
+    created_at: Instant
+    updated_at: Instant | None
+
+
+class BackupStatus(StrEnum):
+    """Where a backup is in its life."""
+
+    CREATING = "creating"
+    AVAILABLE = "available"
+    RESTORING = "restoring"
+    DELETING = "deleting"
+    ERROR = "error"
+    ERROR_DELETING = "error_deleting"
+
+
+class Backup(Struct, frozen=True):
+    """A volume's content in a backup store."""
+
+    id: str
+    project_id: str
+    user_id: str
+    name: str | None
+    description: str | None
+    volume_id: str
+    snapshot_id: str | None
+    parent_id: str | None
+    """The backup that it adds to; None: it is a full one."""
+    status: str
+    size_gb: int
+    objects: int
+    """How many objects of its own it has in the store."""
+    container: str
+    availability_zone: str
+    fail_reason: str | None
+    metadata: dict[str, str]
+    place: str
+    """The name of the backup store."""
+    volume_words: dict[str, object]
+    """What the volume was called, and whether one could boot from it."""
+    data_at: Instant
+    """When the content was as it is in the backup."""
+    restored_to: str | None
+    created_at: Instant
+    updated_at: Instant | None
+    has_children: bool = False
 
 
 class LeftoverKind(StrEnum):
@@ -221,6 +360,7 @@ class LeftoverKind(StrEnum):
     DISK = "disk of no volume"
     BASE = "image base of no volume"
     STUCK = "volume without an owner of its status"
+    BACKUP = "backup objects of no backup"
 
 
 class Leftover(Struct, frozen=True):

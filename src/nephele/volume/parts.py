@@ -63,6 +63,8 @@ class Parts:
     backends: tuple[Backend, ...]
     host: str = "nephele"
     zone: str = "nova"
+    cluster: str = ""
+    """The cluster that the services of all backends are part of; empty: none."""
 
     def pool_of(self, backend: Backend) -> str:
         """A backend's only pool, with its full name."""

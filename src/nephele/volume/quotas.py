@@ -11,7 +11,7 @@ from nephele.kernel.errors import BAD_REQUEST
 from nephele.volume.errors import TOO_MANY_GIGABYTES, TOO_MANY_SNAPSHOTS, TOO_MANY_VOLUMES, VOLUME_TOO_LARGE
 from nephele.volume.model import VolumeType
 from nephele.volume.parts import Parts
-from nephele.volume.tables import quota_classes, quotas, snapshots, volume_types, volumes
+from nephele.volume.tables import backups, groups, quota_classes, quotas, snapshots, volume_types, volumes
 
 DEFAULTS = {
     "volumes": 10,
@@ -150,7 +150,7 @@ class Quotas:
 
     @staticmethod
     def _used(db: sa.Connection, project_id: str) -> dict[str, int]:
-        """What the project has: one count over its volumes and one over its snapshots."""
+        """What the project has: one count over each of its kinds of things."""
         used: dict[str, int] = {}
         for what, table in (("volumes", volumes), ("snapshots", snapshots)):
             total = sa.func.coalesce(sa.func.sum(table.c.size_gb), 0)
@@ -164,6 +164,11 @@ class Quotas:
                 for name, more in ((what, count), ("gigabytes", int(gigabytes))):
                     used[name] = used.get(name, 0) + more
                     used[f"{name}_{kind}"] = used.get(f"{name}_{kind}", 0) + more
+        of_project = sa.select(sa.func.count()).select_from(groups).where(groups.c.project_id == project_id)
+        used["groups"] = int(db.execute(of_project).scalar_one())
+        counted = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(backups.c.size_gb), 0))
+        count, gigabytes = db.execute(counted.where(backups.c.project_id == project_id)).one()
+        used |= {"backups": count, "backup_gigabytes": int(gigabytes)}
         return used
 
 

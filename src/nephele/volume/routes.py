@@ -11,6 +11,9 @@ from nephele.volume.api import (
     attachments,
     bodies,
     cloud,
+    clusters,
+    group_types,
+    groups,
     messages,
     qos,
     quotas,
@@ -79,6 +82,9 @@ ACTIONS = [
     _action("os-set_bootable", actions.set_bootable, bodies.Bootable, 200),
     _action("os-update_readonly_flag", actions.set_readonly, bodies.Readonly),
     _action("os-retype", actions.retype, bodies.Retype),
+    _action("os-migrate_volume", actions.migrate, bodies.OldMigrate, until=(3, 15)),
+    _action("os-migrate_volume", actions.migrate, bodies.Migrate, since=(3, 16)),
+    _action("os-migrate_volume_completion", actions.complete_migration, bodies.MigrationEnd, 200),
     _action("revert", actions.revert, bodies.Revert, since=(3, 40)),
     _action("os-reimage", actions.reimage, bodies.Reimage, since=(3, 68)),
     _action("os-set_image_metadata", actions.set_image_metadata, bodies.ImageMetadata, 200),
@@ -190,6 +196,127 @@ TYPES = [
         "DELETE", "/v3/default-types/{project_id}", types.unset_default, f"{_DEFAULT}_unset", status=204, since=(3, 62)
     ),
 ]
+_CLUSTERS = "/v3/clusters"
+CLUSTERS = [
+    Route("GET", _CLUSTERS, clusters.index, "clusters:get_all", since=(3, 7)),
+    Route("GET", f"{_CLUSTERS}/detail", clusters.detail, "clusters:get_all", since=(3, 7)),
+    Route("GET", f"{_CLUSTERS}/{{name}}", clusters.show, "clusters:get", since=(3, 7)),
+    Route("PUT", f"{_CLUSTERS}/enable", clusters.enable, "clusters:update", bodies.ClusterSwitch, since=(3, 7)),
+    Route("PUT", f"{_CLUSTERS}/disable", clusters.disable, "clusters:update", bodies.ClusterSwitch, since=(3, 7)),
+    Route(
+        "POST", "/v3/workers/cleanup", clusters.cleanup, "workers:cleanup", bodies.Cleanup, status=202, since=(3, 24)
+    ),
+]
+_GROUP_TYPE, _GROUP_TYPES = "/v3/group_types/{group_type_id}", "group:group_types"
+_GROUP_SPECS = f"{_GROUP_TYPE}/group_specs"
+GROUP_TYPES = [
+    Route("GET", "/v3/group_types", group_types.index, since=(3, 11)),
+    Route(
+        "POST",
+        "/v3/group_types",
+        group_types.create,
+        f"{_GROUP_TYPES}:create",
+        envelope("group_type", bodies.NewGroupType),
+        status=202,
+        since=(3, 11),
+    ),
+    Route("GET", "/v3/group_types/default", group_types.show_default, since=(3, 11)),
+    Route("GET", _GROUP_TYPE, group_types.show, since=(3, 11)),
+    Route(
+        "PUT",
+        _GROUP_TYPE,
+        group_types.update,
+        f"{_GROUP_TYPES}:update",
+        envelope("group_type", bodies.GroupTypeUpdate),
+        since=(3, 11),
+    ),
+    Route("DELETE", _GROUP_TYPE, group_types.delete, f"{_GROUP_TYPES}:delete", status=202, since=(3, 11)),
+    Route("GET", _GROUP_SPECS, group_types.show_specs, f"{_GROUP_TYPES}_specs:get_all", since=(3, 11)),
+    Route(
+        "POST",
+        _GROUP_SPECS,
+        group_types.add_specs,
+        f"{_GROUP_TYPES}_specs:create",
+        bodies.GroupSpecs,
+        status=202,
+        since=(3, 11),
+    ),
+    Route("GET", f"{_GROUP_SPECS}/{{key}}", group_types.show_spec, f"{_GROUP_TYPES}_specs:get", since=(3, 11)),
+    Route(
+        "PUT",
+        f"{_GROUP_SPECS}/{{key}}",
+        group_types.set_spec,
+        f"{_GROUP_TYPES}_specs:update",
+        bodies.MaybeWords,
+        since=(3, 11),
+    ),
+    Route(
+        "DELETE",
+        f"{_GROUP_SPECS}/{{key}}",
+        group_types.delete_spec,
+        f"{_GROUP_TYPES}_specs:delete",
+        status=202,
+        since=(3, 11),
+    ),
+]
+_GROUP, _GROUP_SNAPSHOT = "/v3/groups/{group_id}", "/v3/group_snapshots/{group_snapshot_id}"
+
+
+def _group_action(name: str, handler: Any, body: Any, since: tuple[int, int]) -> Route:
+    return Route("POST", f"{_GROUP}/action", handler, body=body, action=name, status=202, since=since)
+
+
+GROUPS = [
+    Route("GET", "/v3/groups", groups.index, "group:get_all", since=(3, 13)),
+    Route("GET", "/v3/groups/detail", groups.detail, "group:get_all", since=(3, 13)),
+    Route(
+        "POST",
+        "/v3/groups",
+        groups.create,
+        "group:create",
+        envelope("group", bodies.NewGroup),
+        status=202,
+        since=(3, 13),
+    ),
+    Route("GET", _GROUP, groups.show, since=(3, 13)),
+    Route("PUT", _GROUP, groups.update, body=envelope("group", bodies.GroupUpdate), status=202, since=(3, 13)),
+    Route(
+        "POST",
+        "/v3/groups/action",
+        groups.create_from_source,
+        body=bodies.GroupFromSource,
+        action="create-from-src",
+        status=202,
+        since=(3, 14),
+    ),
+    _group_action("delete", groups.delete, bodies.GroupDelete, (3, 13)),
+    _group_action("reset_status", groups.reset_status, bodies.Status, (3, 20)),
+    _group_action("enable_replication", groups.refuse_replication, bodies.Anything, (3, 38)),
+    _group_action("disable_replication", groups.refuse_replication, bodies.Anything, (3, 38)),
+    _group_action("failover_replication", groups.refuse_replication, bodies.Failover, (3, 38)),
+    _group_action("list_replication_targets", groups.refuse_replication, bodies.Anything, (3, 38)),
+    Route("GET", "/v3/group_snapshots", groups.index_snapshots, "group:get_all_group_snapshots", since=(3, 14)),
+    Route("GET", "/v3/group_snapshots/detail", groups.detail_snapshots, "group:get_all_group_snapshots", since=(3, 14)),
+    Route(
+        "POST",
+        "/v3/group_snapshots",
+        groups.create_snapshot,
+        body=envelope("group_snapshot", bodies.NewGroupSnapshot),
+        status=202,
+        since=(3, 14),
+    ),
+    Route("GET", _GROUP_SNAPSHOT, groups.show_snapshot, since=(3, 14)),
+    Route("DELETE", _GROUP_SNAPSHOT, groups.delete_snapshot, status=202, since=(3, 14)),
+    Route(
+        "POST",
+        f"{_GROUP_SNAPSHOT}/action",
+        groups.reset_snapshot_status,
+        body=bodies.Status,
+        action="reset_status",
+        status=202,
+        since=(3, 19),
+    ),
+]
 QOS = [
     Route("GET", "/v3/qos-specs", qos.index, f"{_QOS_RULE}:get_all"),
     Route("POST", "/v3/qos-specs", qos.create, f"{_QOS_RULE}:create", _QosSpecs),
@@ -269,7 +396,20 @@ CLOUD = [
     Route("GET", "/v3/extensions", cloud.index_extensions),
     Route("GET", "/v3/resource_filters", cloud.index_filters, since=(3, 33)),
 ]
-_TABLE = [*VOLUMES, *ACTIONS, *ATTACHMENTS, *SNAPSHOTS, *TYPES, *QOS, *TRANSFERS, *QUOTAS, *CLOUD]
+_TABLE = [
+    *VOLUMES,
+    *ACTIONS,
+    *ATTACHMENTS,
+    *SNAPSHOTS,
+    *TYPES,
+    *QOS,
+    *TRANSFERS,
+    *QUOTAS,
+    *CLUSTERS,
+    *GROUP_TYPES,
+    *GROUPS,
+    *CLOUD,
+]
 
 
 def _nothing(_service: Volumes, _call: Call) -> None:

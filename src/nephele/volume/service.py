@@ -23,7 +23,11 @@ from nephele.volume.accept import NewVolume, Wish, complete, image_file, image_w
 from nephele.volume.attachments import Attachments
 from nephele.volume.backends.protocol import Backend
 from nephele.volume.changes import Changes
+from nephele.volume.clusters import Clusters
 from nephele.volume.errors import INVALID_VOLUME, VOLUME_NOT_FOUND
+from nephele.volume.group_snapshots import GroupSnapshots
+from nephele.volume.group_types import GroupTypes
+from nephele.volume.groups import Groups
 from nephele.volume.messages import (
     COMPLETE_ATTACHMENT,
     CONNECT_VOLUME,
@@ -33,6 +37,8 @@ from nephele.volume.messages import (
 )
 from nephele.volume.model import Attachment, Leftover, SnapshotStatus, Volume
 from nephele.volume.model import VolumeStatus as V
+from nephele.volume.moving import Moving
+from nephele.volume.operations import ALL
 from nephele.volume.orders import Create, Delete, Doomed, SourceImage, snapshot_disk, volume_disk
 from nephele.volume.parts import Images, Parts
 from nephele.volume.qos import Qos
@@ -43,9 +49,9 @@ from nephele.volume.snapshots import Snapshots
 from nephele.volume.tables import snapshots, transfers, volumes
 from nephele.volume.transfers import Transfers
 from nephele.volume.types import Types
-from nephele.volume.upkeep import leftovers, remove
+from nephele.volume.upkeep import clean_up, leftovers, remove
 from nephele.volume.user_messages import UserMessages
-from nephele.volume.work import CREATE, DELETE, OPERATIONS
+from nephele.volume.work import CREATE, DELETE
 
 Verify = Callable[[str], Context]
 
@@ -78,6 +84,7 @@ class Volumes:
         backends: where disks can be; the first one is that of what was never placed.
         host: the name of the part that has the backends, as in `host@backend#pool`.
         zone: the availability zone of all volumes.
+        cluster: the cluster that its services are part of; empty: none.
     """
 
     def __init__(
@@ -91,25 +98,38 @@ class Volumes:
         *,
         host: str = "nephele",
         zone: str = "nova",
+        cluster: str = "",
     ) -> None:
-        self.parts = parts = Parts(store, clock, ids, engine, images, tuple(backends), host, zone)
+        self.parts = parts = Parts(store, clock, ids, engine, images, tuple(backends), host, zone, cluster)
         self.types = Types(parts)
         self.quotas = Quotas(parts)
         self.messages = UserMessages(parts)
         self.snapshots = Snapshots(parts, self.quotas)
         self.attachments = Attachments(parts)
-        self.changes = Changes(parts, self.quotas, self.types)
-        self.transfers = Transfers(parts, self.quotas)
-        self.qos = Qos(parts)
         self.services = Services(parts)
-        for operation in OPERATIONS:
+        self.clusters = Clusters(parts, self.services)
+        self.moving = Moving(parts, self.services)
+        self.changes = Changes(parts, self.quotas, self.types, self.moving)
+        self.transfers = Transfers(parts, self.quotas)
+        self.group_types = GroupTypes(parts)
+        self.groups = Groups(parts, self.quotas, self.types, self.group_types, self.create, self._delete_grouped)
+        self.group_snapshots = GroupSnapshots(parts, self.groups, self.group_types, self.snapshots)
+        self.qos = Qos(parts)
+        for operation in ALL:
             engine.register(operation, parts)
 
     def seed(self) -> None:
-        """Make what a new cloud has: the default volume type and the services.  Idempotent."""
+        """Make what a new cloud has: the default volume type, and the services.  Idempotent."""
         with self.parts.store.write():
             self.types.seed()
-            self.services.seed()
+            self.start()
+
+    def start(self) -> None:
+        """Note the services and clusters as they are configured now.  Idempotent."""
+        with self.parts.store.write():
+            self.group_types.note()
+            self.services.note()
+            self.clusters.note()
 
     def serve(self, bus: Bus, verify: Verify) -> None:
         """Answer compute agents, each message's token verified."""
@@ -146,6 +166,8 @@ class Volumes:
         wish = complete(parts, self.types, ctx, new)
         backend, unfit = self._place(wish)
         with parts.store.write() as db:
+            if new.group_id:
+                self.groups.check_takes(ctx, new.group_id, wish.kind.id)
             self.quotas.take_volume(ctx.project_id, wish.kind, wish.size_gb)
             made = self._described(ctx, wish, backend)
             values = {name: getattr(made, name) for name in made.__struct_fields__ if name != "type_name"}
@@ -191,6 +213,7 @@ class Volumes:
             image_metadata=image_words(image) if image else parent.image_metadata if parent else {},
             format=origin.format if origin else "raw",
             base=base,
+            group_id=new.group_id or None,
             created_at=parts.clock.now(),
             updated_at=None,
             type_name=wish.kind.name,
@@ -203,8 +226,10 @@ class Volumes:
         with self.parts.store.read() as db:
             return rows.volume(db, wish.snapshot.volume_id)
 
-    def delete(self, ctx: Context, volume_id: str, *, cascade: bool = False, force: bool = False) -> None:
-        """Delete a volume, with `cascade` its snapshots too.
+    def delete(
+        self, ctx: Context, volume_id: str, *, cascade: bool = False, force: bool = False, grouped: bool = False
+    ) -> None:
+        """Delete a volume, with `cascade` its snapshots too, with `grouped` though it is in a group.
 
         Raises INVALID_VOLUME where it is attached, has snapshots, or its status does not let it (unless forced).
         """
@@ -213,6 +238,8 @@ class Volumes:
             volume = self.show(ctx, volume_id)
             self.services.check_not_frozen(volume.host)
             mine = rows.list_snapshots(db, lambda query: query.where(snapshots.c.volume_id == volume_id))
+            if grouped:
+                volume = msgspec.structs.replace(volume, group_id=None)
             self._check_deletable(volume, [snapshot.status for snapshot in mine], cascade=cascade, force=force)
             now = parts.clock.now()
             rows.move(db, volume_id, None, status=V.DELETING, updated_at=now)
@@ -225,10 +252,13 @@ class Volumes:
             data = Delete(volume_id, volume.project_id, disks, [snapshot.id for snapshot in mine], volume.host or "")
             parts.engine.begin(DELETE.kind, data, ctx, volume_id, after=after)
 
+    def _delete_grouped(self, ctx: Context, volume_id: str) -> None:
+        self.delete(ctx, volume_id, grouped=True)
+
     def _check_deletable(self, volume: Volume, snapshots_are: list[str], *, cascade: bool, force: bool) -> None:
         with self.parts.store.read() as db:
             attached = rows.attachments_of(db, [volume.id])
-        fits = force or life.allowed("delete", volume)
+        fits = force or (life.allowed("delete", volume) and not volume.group_id)
         idle = all(force or status in ("available", "error", "deleting") for status in snapshots_are)
         if fits and not attached and (not snapshots_are or (cascade and idle)):
             return
@@ -340,6 +370,17 @@ class Volumes:
     def leftovers(self) -> list[Leftover]:
         """What is left over, or waits without an owner; for `nephele doctor`."""
         return leftovers(self.parts)
+
+    def clean_up(self, ctx: Context, services: set[str], kind: str, resource_id: str) -> None:
+        """End what waits without an owner on some services (`host@backend`): its status says that it failed.
+
+        Args:
+            ctx: who asks.
+            services: where.
+            kind: `volume`, `snapshot`, or empty for both.
+            resource_id: of one of them; empty: all.
+        """
+        clean_up(self.parts, ctx, services, kind, resource_id)
 
     def remove_leftover(self, leftover: Leftover) -> None:
         """Take a leftover away; for `nephele reap`."""

@@ -42,6 +42,7 @@ class Snapshots:
         metadata: dict[str, str],
         *,
         in_use: bool,
+        group_snapshot_id: str | None = None,
     ) -> Snapshot:
         """Take a snapshot; `in_use` accepts an attached volume too.
 
@@ -70,6 +71,7 @@ class Snapshots:
                 type_id=volume.type_id,
                 format=volume.format,
                 base=volume.base,
+                group_snapshot_id=group_snapshot_id,
                 created_at=parts.clock.now(),
                 updated_at=None,
                 host=volume.host,
@@ -80,12 +82,16 @@ class Snapshots:
             parts.engine.begin(TAKE_SNAPSHOT.kind, data, ctx, made.id)
         return made
 
-    def delete(self, ctx: Context, snapshot_id: str, *, force: bool = False) -> None:
-        """Delete a snapshot.  Raises INVALID_SNAPSHOT in a status that does not let it, unless forced."""
+    def delete(self, ctx: Context, snapshot_id: str, *, force: bool = False, grouped: bool = False) -> None:
+        """Delete a snapshot; with `grouped` one that is part of a group's.
+
+        Raises INVALID_SNAPSHOT in a status that does not let it, or for part of a group's, unless forced.
+        """
         parts = self._parts
         with parts.store.write() as db:
             found = self.show(ctx, snapshot_id)
-            if not force and found.status not in DELETABLE:
+            in_group = found.group_snapshot_id is not None and not grouped
+            if not force and (found.status not in DELETABLE or in_group):
                 raise INVALID_SNAPSHOT(
                     reason=f"Snapshot status must be {' or '.join(sorted(DELETABLE))} "
                     f"and must not be part of a group; it is {found.status}."

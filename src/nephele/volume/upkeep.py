@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
+from nephele.kernel.context import Context
 from nephele.kernel.operations import OPEN, operations
 from nephele.volume import rows
 from nephele.volume.backends.protocol import Backend
@@ -13,6 +14,7 @@ from nephele.volume.model import VolumeStatus as V
 from nephele.volume.orders import snapshot_disk, volume_disk
 from nephele.volume.parts import Parts
 from nephele.volume.tables import snapshots, volumes
+from nephele.volume.user_messages import UserMessages
 from nephele.volume.work import release_base
 
 UNDER_WAY = frozenset({V.DOWNLOADING, *(move.shows for move in LIFE.values() if move.shows)})
@@ -55,6 +57,31 @@ def _bases(parts: Parts) -> Iterator[Leftover]:
         for base in sorted(backend.bases()):
             if not rows.base_is_used(parts.store, base, parts.service_of(backend)):
                 yield Leftover(LeftoverKind.BASE, base, f"no volume or snapshot on {backend.name} is an overlay of it")
+
+
+def clean_up(parts: Parts, ctx: Context, services: set[str], kind: str, resource_id: str) -> None:
+    """Let what is stuck on some services arrive at an error, from where it can be deleted; its owner is told."""
+    for table, error in ((volumes, V.ERROR), (snapshots, SnapshotStatus.ERROR)):
+        name = "volume" if table is volumes else "snapshot"
+        if kind not in ("", name):
+            continue
+        with parts.store.write() as db:
+            for id in [leftover.subject for leftover in _stuck(parts)]:
+                host = volumes.c.host if table is volumes else _host_of_snapshot
+                row = db.execute(sa.select(table.c.project_id, table.c.status, host).where(table.c.id == id)).first()
+                if row is None or resource_id not in ("", id) or (row[2] or "").partition("#")[0] not in services:
+                    continue
+                deleting = row[1] == V.DELETING
+                status = V.ERROR_DELETING if deleting else error
+                db.execute(table.update().where(table.c.id == id).values(status=status, updated_at=parts.clock.now()))
+                what = "VOLUME" if table is volumes else "VOLUME_SNAPSHOT"
+                action = f"{'delete' if deleting else 'create'} {'snapshot' if table is snapshots else 'volume'}"
+                action = "create volume from backend storage" if action == "create volume" else action
+                reason = f"It was {row[1]}, and the service that worked on it was gone."
+                UserMessages(parts).tell(ctx, row[0], what, id, action, reason)
+
+
+_host_of_snapshot = sa.select(volumes.c.host).where(volumes.c.id == snapshots.c.volume_id).scalar_subquery()
 
 
 def _stuck(parts: Parts) -> Iterator[Leftover]:

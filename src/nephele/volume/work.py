@@ -4,7 +4,6 @@ The rows of volumes and snapshots say what is under way (`creating`, `deleting`,
 far it is and resumes after a crash.  `on_done` and `on_failed` lead to the status that `life.py` names.
 """
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -109,14 +108,16 @@ def await_readers(parts: Parts, work: Work[Delete] | Work[DropSnapshot]) -> None
         with parts.store.read() as db:
             if db.execute(query).first() is None:
                 return
-        time.sleep(0.05)
+        parts.engine.pause(0.05)
 
 
 def delete_disks(parts: Parts, work: Work[Delete]) -> None:
     """Delete the disks, and let the rows no longer claim their bases."""
-    backend = parts.backend_at(work.data.host)
-    for doomed in work.data.disks:
-        backend.delete(doomed.disk)
+    with parts.store.read() as db:
+        places = {work.data.host, rows.volume(db, work.data.volume_id).host or work.data.host}
+    for place in places:
+        for doomed in work.data.disks:
+            parts.backend_at(place).delete(doomed.disk)
     with parts.store.write() as db:
         db.execute(volumes.update().where(volumes.c.id == work.data.volume_id).values(base=""))
         db.execute(snapshots.update().where(snapshots.c.id.in_(work.data.snapshot_ids)).values(base=""))

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from nephele.volume.backends.file import FileBackend
 from nephele.volume.policy import RULES
 from nephele.volume.routes import api
 from nephele.volume.service import Volumes
+
+UNDER_WAY = ("creating", "downloading", "deleting", "extending", "uploading", "reverting", "maintenance", "retyping")
 
 
 class FakeGlance:
@@ -97,7 +100,7 @@ class Cinder:
             if answer.status_code == 404:
                 return {}
             found: dict[str, Any] = next(iter(answer.json().values()))
-            if found["status"] not in ("creating", "downloading", "deleting", "extending", "uploading", "reverting"):
+            if found["status"] not in UNDER_WAY and found.get("migration_status") != "migrating":
                 return found
             time.sleep(0.01)
         raise AssertionError(f"{path} did not settle: {found}")
@@ -121,12 +124,27 @@ class Cinder:
 
 @pytest.fixture
 def cinder(store: Store, bus: LocalBus, ids: Ids, http: Callable[..., Http], tmp_path: Path) -> Iterator[Cinder]:
-    engine = Engine(store, bus, SystemClock(), ids, threads=4)
-    glance, backend = FakeGlance(), FileBackend(tmp_path / "volumes")
-    volumes = Volumes(store, SystemClock(), ids, engine, glance, [backend])
+    with _running(store, bus, ids, http, [FileBackend(tmp_path / "volumes")]) as running:
+        yield running
+
+
+@pytest.fixture
+def two(store: Store, bus: LocalBus, ids: Ids, http: Callable[..., Http], tmp_path: Path) -> Iterator[Cinder]:
+    """Cinder with two backends, `file` and `other`, in the cluster `both`."""
+    backends = [FileBackend(tmp_path / "volumes"), FileBackend(tmp_path / "other", "other")]
+    with _running(store, bus, ids, http, backends, cluster="both") as running:
+        yield running
+
+
+@contextmanager
+def _running(
+    store: Store, bus: LocalBus, ids: Ids, http: Callable[..., Http], backends: list[FileBackend], cluster: str = ""
+) -> Iterator[Cinder]:
+    engine, glance = Engine(store, bus, SystemClock(), ids, threads=4), FakeGlance()
+    volumes = Volumes(store, SystemClock(), ids, engine, glance, backends, cluster=cluster)
     volumes.seed()
     engine.start()
-    yield Cinder(volumes, http(api(volumes, Policy(RULES))), glance, backend)
+    yield Cinder(volumes, http(api(volumes, Policy(RULES))), glance, backends[0])
     engine.stop()
 
 

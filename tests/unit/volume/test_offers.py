@@ -180,6 +180,7 @@ def test_services_pools_and_hosts(cinder: Cinder) -> None:
     assert cinder("GET", "/os-services").status_code == 403
     found = cinder("GET", "/os-services", as_="admin").json()["services"]
     assert [(row["binary"], row["host"], row["state"]) for row in found] == [
+        ("cinder-backup", "nephele", "up"),
         ("cinder-scheduler", "nephele", "up"),
         ("cinder-volume", "nephele@file", "up"),
     ]

@@ -8,6 +8,8 @@ from nephele.volume.api.links import moment
 from nephele.volume.api.volumes import find, target
 from nephele.volume.attachments import connector_of
 from nephele.volume.changes import Reset, UploadWish
+from nephele.volume.errors import INVALID_VOLUME
+from nephele.volume.life import MIGRATING
 from nephele.volume.messages import Connection, FileConnection, NbdConnection
 from nephele.volume.service import Volumes
 from nephele.web.call import Call
@@ -90,7 +92,28 @@ def set_readonly(service: Volumes, call: Call) -> None:
 def retype(service: Volumes, call: Call) -> None:
     """`os-retype`."""
     volume = find(service, call, "volume:retype")
-    service.changes.retype(call.context, volume.id, call.body.new_type)
+    may_move = call.body.migration_policy == "on-demand"
+    service.changes.retype(call.context, volume.id, call.body.new_type, may_move=may_move)
+
+
+def migrate(service: Volumes, call: Call) -> None:
+    """`os-migrate_volume`: to `host@backend#pool`; a cluster (3.16) is no place here."""
+    volume, asked = find(service, call, "volume_extension:volume_admin_actions:migrate_volume"), call.body
+    cluster = getattr(asked, "cluster", None)
+    if (asked.host is None) == (cluster is None):
+        raise BAD_REQUEST(reason="Specify either host or cluster, and not both.")
+    host = asked.host if cluster is None else service.clusters.member_of(cluster)
+    service.moving.migrate(call.context, volume, host, lock=truth(asked.lock_volume), types=service.types)
+
+
+def complete_migration(service: Volumes, call: Call) -> object:
+    """`os-migrate_volume_completion`: for whoever copies volumes himself; here volumes are copied by operations."""
+    volume = find(service, call, "volume_extension:volume_admin_actions:migrate_volume_completion")
+    check_uuid("new_volume", call.body.new_volume)
+    if volume.migration_status != MIGRATING:
+        raise INVALID_VOLUME(reason="Source volume not mid-migration.")
+    service.show(call.context, call.body.new_volume)
+    raise INVALID_VOLUME(reason=f"Destination volume {call.body.new_volume} not mid-migration.")
 
 
 def revert(service: Volumes, call: Call) -> None:

@@ -162,6 +162,27 @@ class Retype(Struct, frozen=True, forbid_unknown_fields=True):
     migration_policy: Literal["on-demand", "never"] | None = None
 
 
+class OldMigrate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`os-migrate_volume` before microversion 3.16."""
+
+    host: Name | None = None
+    force_host_copy: Bool = False
+    lock_volume: Bool = False
+
+
+class Migrate(OldMigrate, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`os-migrate_volume`."""
+
+    cluster: Name | None = None
+
+
+class MigrationEnd(Struct, frozen=True, forbid_unknown_fields=True):
+    """`os-migrate_volume_completion`."""
+
+    new_volume: str
+    error: Bool = False
+
+
 class Reimage(Struct, frozen=True, forbid_unknown_fields=True):
     """`os-reimage`."""
 
@@ -310,6 +331,105 @@ class DefaultType(Struct, frozen=True, forbid_unknown_fields=True):
     """A project's default type."""
 
     volume_type: Name
+
+
+class NewGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new group."""
+
+    group_type: Name
+    volume_types: Annotated[list[Name], Meta(min_length=1)]
+    name: MaybeText = None
+    description: MaybeText = None
+    availability_zone: MaybeText = None
+
+
+class GroupUpdate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A group's new words and volumes; lists are texts with commas."""
+
+    name: MaybeText = None
+    description: MaybeText = None
+    add_volumes: str | None = None
+    remove_volumes: str | None = None
+
+
+class GroupFromSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`create-from-src`."""
+
+    name: MaybeText = None
+    description: MaybeText = None
+    group_snapshot_id: str | None = None
+    source_group_id: str | None = None
+
+
+class GroupDelete(Struct, frozen=True, forbid_unknown_fields=True, rename={"delete_volumes": "delete-volumes"}):
+    """`delete` of a group."""
+
+    delete_volumes: Bool = False
+
+
+class Status(Struct, frozen=True, forbid_unknown_fields=True):
+    """`reset_status` of a group or a snapshot of one, `os-reset_status` of a backup."""
+
+    status: Annotated[str, Meta(min_length=1, max_length=255)]
+
+
+class Failover(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`failover_replication`."""
+
+    allow_attached_volume: Bool = False
+    secondary_backend_id: Text255 | None = None
+
+
+class NewGroupSnapshot(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new snapshot of a group."""
+
+    group_id: str
+    name: MaybeText = None
+    description: MaybeText = None
+
+
+class NewGroupType(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new group type."""
+
+    name: Name
+    description: MaybeText = None
+    is_public: Bool = True
+    group_specs: MaybeWords = {}
+
+
+class GroupTypeUpdate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A group type's new words."""
+
+    name: MaybeText = None
+    description: MaybeText = None
+    is_public: Bool | None = None
+
+
+class GroupSpecs(Struct, frozen=True, forbid_unknown_fields=True):
+    """`{"group_specs": {…}}`."""
+
+    group_specs: MaybeWords
+
+
+class ClusterSwitch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which cluster to enable or disable."""
+
+    name: Name
+    binary: Text255 | None = None
+    disabled_reason: Text255 | None = None
+
+
+class Cleanup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to clean up after which services."""
+
+    cluster_name: MaybeText = None
+    host: MaybeText = None
+    binary: Literal["cinder-volume", "cinder-scheduler"] | None = None
+    service_id: str | int | None = None
+    resource_id: str | None = None
+    resource_type: Text255 | None = None
+    is_up: Bool | None = None
+    disabled: Bool | None = None
 
 
 class NewTransfer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

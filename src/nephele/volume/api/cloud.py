@@ -2,7 +2,7 @@
 
 from nephele.kernel.clock import Instant, to_datetime
 from nephele.kernel.errors import BAD_REQUEST, Refused
-from nephele.volume.api import attachments, messages, snapshots, volumes
+from nephele.volume.api import attachments, groups, messages, snapshots, volumes
 from nephele.volume.api.links import moment
 from nephele.volume.backends.protocol import Backend
 from nephele.volume.errors import HOST_NOT_FOUND
@@ -46,16 +46,16 @@ def _service_view(service: Volumes, call: Call, row: ServiceRow) -> dict[str, ob
         "host": row.host,
         "zone": row.zone,
         "status": "disabled" if row.disabled else "enabled",
-        "state": "up",
+        "state": "up" if service.services.is_up(row) else "down",
         "updated_at": moment(service.parts.clock.now()),
         "disabled_reason": row.disabled_reason,
     }
     if row.binary == VOLUME:
         view |= {"replication_status": "disabled", "active_backend_id": None, "frozen": row.frozen}
         if call.version >= (3, 49):
-            view["backend_state"] = "up"
+            view["backend_state"] = view["state"]
     if call.version >= (3, 7):
-        view["cluster"] = None
+        view["cluster"] = row.cluster or None
     return view
 
 
@@ -262,6 +262,8 @@ def index_filters(_service: Volumes, call: Call) -> object:
         "volume": list(volumes.LISTED.user_filters),
         "snapshot": list(snapshots.LISTED.user_filters),
         "attachment": list(attachments.LISTED.user_filters),
+        "group": list(groups.GROUPS.user_filters),
+        "group_snapshot": list(groups.SNAPSHOTS.user_filters),
         "message": list(messages.LISTED.user_filters),
         "pool": ["name"],
         "volume_type": ["is_public"],

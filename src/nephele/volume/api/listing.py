@@ -78,8 +78,12 @@ class Listing:
         return int(db.execute(query).scalar_one())
 
 
-def read_listing(call: Call, kind: Listed, owner: sa.Column[Any] | None = None) -> Listing:
-    """What the request's query string asks for; `owner` is the column of the project's id where it has another name.
+def read_listing(
+    call: Call, kind: Listed, owner: sa.Column[Any] | None = None, overlooks: frozenset[str] = frozenset()
+) -> Listing:
+    """What the request's query string asks for.
+
+    `owner` is the column of the project's id where it has another name; `overlooks` are parameters that are no filters.
 
     Raises BAD_REQUEST for what makes no sense.
     """
@@ -90,7 +94,7 @@ def read_listing(call: Call, kind: Listed, owner: sa.Column[Any] | None = None) 
             "with the 'sort' parameter."
         )
     page = read_page(_descending(query), kind.sorts, (("created_at", True),))
-    conditions = [*_whose(call, kind.table.c.project_id if owner is None else owner), *_filters(call, kind)]
+    conditions = [*_whose(call, kind.table.c.project_id if owner is None else owner), *_filters(call, kind, overlooks)]
     counted = call.version >= COUNT and query.flag("with_count")
     return Listing(kind, page, _offset(query), tuple(conditions), counted)
 
@@ -122,11 +126,11 @@ def _whose(call: Call, owner: sa.Column[Any]) -> list[Condition]:
     return [] if everyone else [owner == call.context.project_id]
 
 
-def _filters(call: Call, kind: Listed) -> list[Condition]:
+def _filters(call: Call, kind: Listed, overlooks: frozenset[str]) -> list[Condition]:
     return [
         _condition(kind, name, value, call.version)
         for name, value in call.query.pairs
-        if name not in _OWN and _is_wanted(call, kind, name)
+        if name not in _OWN and name not in overlooks and _is_wanted(call, kind, name)
     ]
 
 

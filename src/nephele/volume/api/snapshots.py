@@ -66,7 +66,7 @@ def view(call: Call, snapshot: Snapshot, *, detailed: bool = True) -> dict[str, 
     if not detailed:
         return found
     if call.version >= (3, 14):
-        found["group_snapshot_id"] = None
+        found["group_snapshot_id"] = snapshot.group_snapshot_id
     if call.version >= (3, 41):
         found["user_id"] = snapshot.user_id
     if call.version >= (3, 65):

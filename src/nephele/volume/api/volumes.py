@@ -37,6 +37,7 @@ _COLUMNS: dict[str, sa.Column[Any]] = {
     "project_id": _c.project_id,
     "user_id": _c.user_id,
     "host": _c.host,
+    "group_id": _c.group_id,
     "volume_type_id": _c.type_id,
     "snapshot_id": _c.snapshot_id,
     "source_volid": _c.source_volid,
@@ -150,14 +151,14 @@ class View:
     def _add_newer(self, view: dict[str, object], volume: Volume) -> None:
         version = self._call.version
         if version >= (3, 13):
-            view["group_id"] = None
+            view["group_id"] = volume.group_id
         if version >= (3, 21) and self._is_admin:
             view["provider_id"] = None
         if version >= (3, 48):
             view["shared_targets"] = False
             view["service_uuid"] = self._services.volume_uuid(volume.host)
         if version >= (3, 61) and self._is_admin:
-            view["cluster_name"] = None
+            view["cluster_name"] = self._services.cluster_of(volume.host) or None
         if version >= (3, 63):
             view["volume_type_id"] = volume.type_id
         if version >= (3, 65):
@@ -252,9 +253,9 @@ def create(service: Volumes, call: Call) -> object:
     asked = call.body.volume
     image = asked.imageRef or asked.image_id
     call.enforce("volume:create_from_image" if image else "volume:create")
-    for field in ("snapshot_id", "source_volid", "consistencygroup_id", "backup_id"):
+    for field in ("snapshot_id", "source_volid", "consistencygroup_id", "backup_id", "group_id"):
         check_uuid(field, getattr(asked, field))
-    for field in ("consistencygroup_id", "group_id", "backup_id"):
+    for field in ("consistencygroup_id", "backup_id"):
         if getattr(asked, field):
             raise UNSUPPORTED(what=f"Creating a volume with {field}")
     if truth(asked.multiattach):
@@ -273,6 +274,7 @@ def create(service: Volumes, call: Call) -> object:
         snapshot_id=asked.snapshot_id,
         source_volid=asked.source_volid,
         metadata=asked.metadata or {},
+        group_id=asked.group_id if call.version >= (3, 13) else None,
     )
     return _one(service, call, service.create(call.context, new))
 

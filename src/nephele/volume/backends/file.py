@@ -1,6 +1,7 @@
 """Volumes as files in a directory: blank ones are sparse raw files, those from images overlays on a shared base.
 
     DIR/volume-<id>, DIR/snapshot-<id>    disks
+    DIR/manageable/<name>                 raw disks that are nobody's: what is put here can be managed
     DIR/bases/<image id>.<format>         hard links to images' data, which live on when the image is deleted
 
 Needs no program for raw and qcow2 images; other formats are converted with `qemu-img` where it is installed.
@@ -10,15 +11,22 @@ import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from nephele.kernel.errors import Refused
 from nephele.volume.backends import qcow2
+from nephele.volume.backends.blocks import Block, blocks, write_blocks
 from nephele.volume.backends.copying import copy_file
-from nephele.volume.backends.protocol import Capacity, ImageFile
-from nephele.volume.errors import BACKEND_FAILED, FORMAT_UNSUPPORTED, IMAGE_UNACCEPTABLE, NO_SPACE
+from nephele.volume.backends.protocol import Capacity, Found, ImageFile
+from nephele.volume.errors import (
+    BACKEND_FAILED,
+    FORMAT_UNSUPPORTED,
+    IMAGE_UNACCEPTABLE,
+    NO_SPACE,
+    NOT_MANAGEABLE,
+)
 from nephele.volume.messages import FileConnection
 from nephele.volume.model import Layout
 
@@ -38,7 +46,9 @@ class FileBackend:
         self.name = name
         self.root = root.absolute()
         self._bases = self.root / "bases"
-        self._bases.mkdir(parents=True, exist_ok=True)
+        self._free = self.root / "manageable"
+        for directory in (self._bases, self._free):
+            directory.mkdir(parents=True, exist_ok=True)
 
     def capacity(self) -> Capacity:
         found = shutil.disk_usage(self.root)
@@ -73,6 +83,12 @@ class FileBackend:
             self._grow(path, layout, size_gb)
         return layout
 
+    def create_from_blocks(self, disk: str, size_gb: int, content: Iterable[Block]) -> Layout:
+        with self._making(disk) as path, path.open("wb") as file:
+            file.truncate(size_gb * GB)
+            write_blocks(file.fileno(), content)
+        return Layout("raw")
+
     def extend(self, disk: str, layout: Layout, size_gb: int) -> None:
         with _failing(self.root):
             self._grow(self.root / disk, layout, size_gb)
@@ -87,6 +103,37 @@ class FileBackend:
         with _failing(self.root):
             for path in (self.root / disk, *self.root.glob(f".{disk}*")):
                 path.unlink(missing_ok=True)
+
+    def manageable(self) -> list[Found]:
+        found = sorted(path for path in self._free.iterdir() if path.is_file() and not path.name.startswith("."))
+        return [Found(path.name, path.stat().st_size) for path in found]
+
+    def adopt(self, name: str, disk: str) -> Layout:
+        path = self._free / name
+        if path.parent != self._free or name.startswith("."):
+            raise NOT_MANAGEABLE(name=name)
+        with _failing(self.root):
+            if path.is_file():
+                path.rename(self.root / disk)
+            elif not (self.root / disk).is_file():
+                raise NOT_MANAGEABLE(name=name)
+        return Layout("raw")
+
+    def release(self, disk: str, layout: Layout, name: str) -> None:
+        """A raw disk is moved; an overlay is copied with what is below it, and then deleted."""
+        with _failing(self.root):
+            if not (self.root / disk).exists() and (self._free / name).exists():
+                return
+            if layout.format == "raw":
+                (self.root / disk).rename(self._free / name)
+                return
+            unfinished = self._free / f".{name}"
+            reader = self._reader(disk, layout)
+            with unfinished.open("wb") as file:
+                file.truncate(reader.size)
+                write_blocks(file.fileno(), blocks(_pieces(reader)))
+            unfinished.rename(self._free / name)
+        self.delete(disk)
 
     def connection(self, disk: str, layout: Layout) -> FileConnection:
         return FileConnection(path=str(self.root / disk), format=layout.format)

@@ -6,12 +6,13 @@ outcome is the same; a half-made disk of an interrupted try is made anew.  What 
 No method ever guesses a format from content.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
 
+from nephele.volume.backends.blocks import Block
 from nephele.volume.messages import Connection
 from nephele.volume.model import Layout
 
@@ -30,6 +31,14 @@ class Capacity(Struct, frozen=True):
 
     total_gb: float
     free_gb: float
+
+
+class Found(Struct, frozen=True):
+    """A disk that could be managed."""
+
+    name: str
+    size: int
+    """Bytes."""
 
 
 class Backend(Protocol):
@@ -60,12 +69,28 @@ class Backend(Protocol):
         """A disk of its own that begins with `source`'s content as it is at one moment, though it be in use."""
         ...
 
+    def create_from_blocks(self, disk: str, size_gb: int, content: Iterable[Block]) -> Layout:
+        """A disk with these blocks; everything else reads as zeros.  An older disk of that name is replaced at once."""
+        ...
+
     def extend(self, disk: str, layout: Layout, size_gb: int) -> None:
         """Let the disk be `size_gb` GB; what is added reads as zeros."""
         ...
 
     def delete(self, disk: str) -> None:
         """Forget the disk.  Nothing there: nothing done."""
+        ...
+
+    def manageable(self) -> list[Found]:
+        """The disks that are there for the taking: put there by an administrator, or given up by `release`."""
+        ...
+
+    def adopt(self, name: str, disk: str) -> Layout:
+        """Make a manageable disk one of ours.  Asked again: nothing done.  Raises NOT_MANAGEABLE."""
+        ...
+
+    def release(self, disk: str, layout: Layout, name: str) -> None:
+        """Make one of our disks a manageable one, which stands alone."""
         ...
 
     def connection(self, disk: str, layout: Layout) -> Connection:

@@ -1,0 +1,15 @@
+"""All of Cinder's operations."""
+
+from typing import Any
+
+from nephele.kernel.operations import Operation
+from nephele.volume import group_snapshots, groups, moving, work
+
+ALL: tuple[Operation[Any], ...] = (
+    *work.OPERATIONS,
+    moving.MIGRATE,
+    groups.FILL,
+    groups.EMPTY,
+    group_snapshots.TAKE,
+    group_snapshots.DROP,
+)

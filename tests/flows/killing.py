@@ -6,13 +6,13 @@ import sys
 from typing import Any
 
 from nephele.cli import main
-from nephele.kernel import engine
+from nephele.kernel import drive
 from nephele.kernel.operations import Step
 
 
 def kill_at(wanted: str, when: str) -> None:
     """Have this process die at `kind:step`, `before` it is done or `after`, when nothing of it was stored yet."""
-    do = engine._Drive._do
+    do = drive.Drive._do
 
     def deadly(self: Any, step: Step) -> None:
         here = f"{self.work.kind}:{step.name}" == wanted
@@ -22,7 +22,7 @@ def kill_at(wanted: str, when: str) -> None:
         if here:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    engine._Drive._do = deadly  # type: ignore[method-assign]
+    drive.Drive._do = deadly  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -2,37 +2,24 @@
 
 import logging
 import threading
-import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
 from nephele.kernel.bus import Bus, Method
-from nephele.kernel.clock import Clock, Instant, seconds
+from nephele.kernel.clock import Clock, seconds
 from nephele.kernel.context import Context
-from nephele.kernel.errors import Refused
+from nephele.kernel.drive import Around, Drive, Leased, LostLeaseError, StoppedError, failure_of
 from nephele.kernel.ids import Ids
-from nephele.kernel.operations import (
-    BROKEN,
-    INTERRUPTED,
-    OPEN,
-    OVERDUE,
-    Failure,
-    Keep,
-    Operation,
-    State,
-    Step,
-    Work,
-    operations,
-)
-from nephele.kernel.statements import Statement, Values
+from nephele.kernel.operations import OPEN, OVERDUE, Operation, State, Work, operations
+from nephele.kernel.statements import Statement
 from nephele.kernel.store import Store
 from nephele.kernel.trace import Span, store_spans
 
@@ -40,8 +27,6 @@ log = logging.getLogger(__name__)
 LEASE = seconds(30)
 QUEUED = seconds(5)
 """An operation that nobody took for so long is called again."""
-UNDO_PAUSES = (0.2, 1, 5, 15, 30)
-"""Seconds to wait before an undo that failed is tried again; after the last it is left for `nephele reap`."""
 
 
 class Run(Struct, frozen=True):
@@ -67,7 +52,7 @@ _LEASED = (
     _c.step,
     _c.failure,
 )
-"""The fields of `_Leased`."""
+"""The fields of `Leased`."""
 _INSERT = Statement(operations.insert())
 _LEASE = Statement(
     operations.update()
@@ -97,13 +82,6 @@ _LEASE_OVERDUE = Statement(
     .returning(*_LEASED),
     sets=("owner", "lease_until"),
 )
-_UPDATE = Statement(
-    operations.update()
-    .where(_c.id == sa.bindparam("this"), _c.epoch == sa.bindparam("mine"))
-    .returning(_c.interrupted_by),
-    sets=("state", "step", "data", "updated_at", "finished_at", "failure"),
-)
-_INTERRUPTED_BY = Statement(sa.select(_c.interrupted_by).where(_c.id == sa.bindparam("this")))
 _LAST = Statement(
     sa.select(_c.id)
     .where(_c.subject == sa.bindparam("subject"), _c.state.in_(OPEN))
@@ -111,33 +89,6 @@ _LAST = Statement(
     .limit(1)
 )
 _FOLLOWERS = Statement(sa.select(_c.id).where(_c.after == sa.bindparam("this"), _c.state == State.PENDING))
-
-
-class _Leased(NamedTuple):
-    """A row that this engine took."""
-
-    id: str
-    kind: str
-    subject: str
-    context: Context
-    data: bytes
-    deadline: Instant
-    epoch: int
-    state: str
-    step: int
-    failure: Failure
-
-
-def _leased(values: Values | None) -> _Leased | None:
-    return None if values is None else _Leased(*values)
-
-
-class LostLeaseError(Exception):
-    """Another engine took the operation over: stop at once."""
-
-
-class StoppedError(LostLeaseError):
-    """The process stops while a step waits: the next start resumes it at that step."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +126,7 @@ class Engine:
         """How many operations ended here, by kind and state."""
         self._looked_at = clock.now()
         self._stopping = threading.Event()
+        self._around = Around(store, clock, self._stopping, self.count_end)
         self._ticker = threading.Thread(target=self._tick_for_ever, name="conductor", daemon=True)
 
     def register(self, operation: Operation[Any], parts: object) -> None:
@@ -315,16 +267,17 @@ class Engine:
                 if not self._mine[id]:
                     del self._mine[id]
 
-    def _lease(self, id: str) -> _Leased | None:
+    def _lease(self, id: str) -> Leased | None:
         """Take the row; None where it is over, waits for another, or someone else has it."""
         now = self.clock.now()
         mine = {"owner": self.owner, "lease_until": now + LEASE}
         with self.store.write() as db:
-            return _leased(_LEASE.row(db, this=id, me=self.owner, now=now, alone=self.alone, **mine))
+            row = _LEASE.row(db, this=id, me=self.owner, now=now, alone=self.alone, **mine)
+        return None if row is None else Leased(*row)
 
-    def _drive(self, row: _Leased) -> None:
+    def _drive(self, row: Leased) -> None:
         known = self._known[row.kind]
-        run = _Drive(self, known, row)
+        run = Drive(self._around, known.operation, known.parts, row)
         with self._lock:
             self._works[row.id] = run.work
         try:
@@ -390,13 +343,14 @@ class Engine:
             known = self._known[row.kind]
             step = known.operation.steps[row.step].name
             refused = OVERDUE(kind=row.kind, within=known.operation.within, step=step)
-            _Drive(self, known, row).backward(row.step, _failure(refused, step))
+            Drive(self._around, known.operation, known.parts, row).backward(row.step, failure_of(refused, step))
             self._wake_followers(id)
 
-    def _lease_overdue(self, id: str) -> _Leased | None:
+    def _lease_overdue(self, id: str) -> Leased | None:
         now = self.clock.now()
         with self.store.write() as db:
-            return _leased(_LEASE_OVERDUE.row(db, this=id, now=now, owner=self.owner, lease_until=now + LEASE))
+            row = _LEASE_OVERDUE.row(db, this=id, now=now, owner=self.owner, lease_until=now + LEASE)
+        return None if row is None else Leased(*row)
 
     def _tick_for_ever(self) -> None:
         while not self._stopping.wait(2):
@@ -404,159 +358,3 @@ class Engine:
                 self.tick()
             except Exception:
                 log.exception("the conductor's look around failed; it goes on")
-
-
-class _Drive:
-    """One operation on its way; every write checks that the lease is still ours."""
-
-    def __init__(self, engine: Engine, known: _Known, row: _Leased) -> None:
-        self.engine = engine
-        self.operation = known.operation
-        self.parts = known.parts
-        self.epoch = row.epoch
-        self.place = row.step
-        """Of the step that the row names."""
-        data = msgspec.json.decode(row.data, type=known.operation.data)
-        self.work: Work[Any] = Work(row.id, row.kind, row.subject, row.context, data, row.deadline)
-
-    def forward(self, place: int) -> None:
-        """Do the steps from `place` on."""
-        steps = self.operation.steps
-        try:
-            self._note(State.RUNNING, place, begins=steps[place])
-            while place < len(steps):
-                self._do(steps[place])
-                place += 1
-                if place < len(steps):
-                    if self.engine._stopping.is_set():
-                        self._note(State.RUNNING, place)
-                        return
-                    self._note(State.RUNNING, place, begins=steps[place])
-            self._finish()
-        except LostLeaseError:
-            raise
-        except Exception as error:
-            failure = self._why(error, self.work.step or steps[min(place, len(steps) - 1)].name)
-            if failure.status >= 500 and not isinstance(error, Refused):
-                log.exception("%s: %s", self.work.context.request_id, failure.message)
-            self.backward(min(place, len(steps) - 1), failure)
-
-    def _why(self, error: Exception, step: str) -> Failure:
-        """What went wrong: an interruption, whatever it made fail."""
-        with self.engine.store.read() as db:
-            ((by,),) = _INTERRUPTED_BY.rows(db, this=self.work.id)
-        return _failure(INTERRUPTED(kind=self.work.kind, by=by) if by else error, step, self.work.kind)
-
-    def _do(self, step: Step) -> None:
-        self.work.step = step.name
-        with self.work.trace.span("conductor", step.name) as span:
-            span.event, span.state = step.event, dict(self.work.state)
-            step.do(self.parts, self.work)
-            span.result = "Success"
-
-    def backward(self, place: int, failure: Failure) -> None:
-        """Undo the steps from `place` back, then end; or go forward again where the operation wants another try."""
-        again = "" if failure.code in (INTERRUPTED.code, OVERDUE.code) else self._wants_again(failure)
-        first = self.operation.index(again) if again else 0
-        while place >= first:
-            self._note(State.UNDOING, place, failure=failure)
-            undo = self.operation.steps[place].undo
-            if not isinstance(undo, Keep) and not self._undo(place, undo, failure):
-                return
-            place -= 1
-        if again:
-            self.forward(first)
-        else:
-            self._end(failure)
-
-    def _wants_again(self, failure: Failure) -> str:
-        return self.operation.rewind(self.parts, self.work, failure)
-
-    def _undo(self, place: int, undo: Any, failure: Failure) -> bool:
-        """Undo one step, trying again after pauses; False where the process stops meanwhile."""
-        name = self.operation.steps[place].name
-        for pause in (*UNDO_PAUSES, None):
-            try:
-                with self.work.trace.span("conductor", f"undo {name}"):
-                    undo(self.parts, self.work)
-                return True
-            except Exception as error:
-                log.warning(
-                    "%s: undoing %s of %s failed: %s", self.work.context.request_id, name, self.work.kind, error
-                )
-                self._note(State.UNDOING, place, failure=failure)
-                if pause is None:
-                    log.exception("%s: %s is left for `nephele reap`", self.work.context.request_id, name)
-                elif self.engine._stopping.wait(pause):
-                    return False
-        return True
-
-    # -- what is written ---------------------------------------------------------------------------------------
-
-    def _note(self, state: State, place: int, *, begins: Step | None = None, failure: Failure | None = None) -> None:
-        """Store what was done so far and where the operation stands."""
-        with self.engine.store.write() as db:
-            self._store_spans(db)
-            if begins is not None:
-                self.operation.on_step(self.parts, db, self.work, begins)
-            interrupted_by = self._update(db, state, place, failure)
-        if interrupted_by and state == State.RUNNING:
-            raise INTERRUPTED(kind=self.work.kind, by=interrupted_by)
-
-    def _finish(self) -> None:
-        with self.engine.store.write() as db:
-            self.operation.on_done(self.parts, db, self.work)
-            interrupted_by = self._update(db, State.DONE, self.place, finished_at=self.engine.clock.now())
-            if interrupted_by:
-                raise INTERRUPTED(kind=self.work.kind, by=interrupted_by)
-            self._store_spans(db)
-        self.engine.count_end(self.work.kind, State.DONE)
-
-    def _end(self, failure: Failure) -> None:
-        state = State.INTERRUPTED if failure.code == INTERRUPTED.code else State.FAILED
-        with self.engine.store.write() as db:
-            self.operation.on_failed(self.parts, db, self.work, failure)
-            self._update(db, state, self.place, failure, self.engine.clock.now())
-            self._store_spans(db)
-        self.engine.count_end(self.work.kind, state)
-
-    def _update(
-        self,
-        db: sa.Connection,
-        state: State,
-        place: int,
-        failure: Failure | None = None,
-        finished_at: Instant | None = None,
-    ) -> str:
-        """Write the row if it is still ours; returns who wants to interrupt it."""
-        work, now = self.work, self.engine.clock.now()
-        row = _UPDATE.row(
-            db,
-            this=work.id,
-            mine=self.epoch,
-            state=state,
-            step=place,
-            data=work.data,
-            updated_at=now,
-            finished_at=finished_at,
-            failure=failure,
-        )
-        if row is None:
-            raise LostLeaseError
-        self.place = place
-        return str(row[0])
-
-    def _store_spans(self, db: sa.Connection) -> None:
-        recorded = list(self.work.trace.take())
-        for span in recorded:
-            span.state = span.state or dict(self.work.state)
-        store_spans(db, self.work.id, recorded)
-
-
-def _failure(error: Exception, step: str, kind: str = "") -> Failure:
-    """The record of what went wrong."""
-    if isinstance(error, Refused):
-        return Failure(error.error.code, error.status, error.message, step)
-    broken = BROKEN(kind=kind, step=step, error=f"{type(error).__name__}: {error}")
-    details = "".join(traceback.format_exception(error))
-    return Failure(broken.error.code, broken.status, broken.message, step, details)

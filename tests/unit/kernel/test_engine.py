@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from msgspec import Struct
 
-from nephele.kernel import engine as engine_module
+from nephele.kernel import drive
 from nephele.kernel.bus import LocalBus
 from nephele.kernel.clock import FakeClock
 from nephele.kernel.context import Context
@@ -218,7 +218,7 @@ def test_an_overdue_operation_fails_naming_its_step(
 def test_an_undo_that_fails_is_tried_again(
     start: Callable[[], Engine], store: Store, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "UNDO_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(drive, "UNDO_PAUSES", (0.01, 0.01))
     tries = []
 
     def shaky(name: str) -> None:

@@ -10,8 +10,8 @@ from statistics import median
 from typing import Any
 
 import msgspec
-
 from benchmarks.cloud import Bench, bench
+
 from nephele.kernel.clock import seconds
 from nephele.web import dispatch
 

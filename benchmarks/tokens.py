@@ -25,7 +25,7 @@ from nephele.web.app import build
 from nephele.web.dispatch import Edge
 
 PROJECT = Scope(project=Project(name="admin", domain=DomainRef(id="default")))
-USER = UserRef(name="admin", domain=DomainRef(id="default"), password="secret")  # noqa: S106 - made for this run
+USER = UserRef(name="admin", domain=DomainRef(id="default"), password="secret")
 
 
 def median_us(work: Callable[[], object], rounds: int = 300) -> float:

@@ -48,6 +48,7 @@ def draw(answer: dict[str, Any]) -> str:
         lines.append(f"fault: {answer['fault']}")
     if answer.get("host"):
         lines.append(f"it is on {answer['host']}")
+    lines += [f"port {port['id']}: {port['reason']}" for port in answer.get("ports", ()) if port["reason"]]
     decision = answer["decision"]
     for host in decision["best"]:
         weights = ", ".join(f"{name} {value:.2f}" for name, value in host["weights"].items())

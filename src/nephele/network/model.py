@@ -10,6 +10,8 @@ from nephele.network.wiring import FixedIp
 
 DNS_DOMAIN = "openstacklocal."
 """What guests' names end with."""
+MECHANISM = "linux-bridge"
+"""What plugs ports."""
 
 
 def bridge_name(network_id: str) -> str:
@@ -161,9 +163,10 @@ class Port(Resource, frozen=True):
     @property
     def vif_details(self) -> dict[str, object]:
         """What a hypervisor needs to plug it in, or why there is nothing to plug into."""
+        why = {"mechanism": MECHANISM, "reason": self.failure} if self.failure else {}
         if self.vif_type == "bridge":
-            return {"port_filter": True, "connectivity": "l2", "bridge_name": bridge_name(self.network_id)}
-        return {"reason": self.failure} if self.failure else {}
+            return {"port_filter": True, "connectivity": "l2", "bridge_name": bridge_name(self.network_id), **why}
+        return dict(why)
 
     @property
     def dns_assignment(self) -> list[dict[str, str]]:

@@ -87,15 +87,21 @@ def _complete(work: Work, rows: Rows) -> Iterator[tuple[Any, ...]]:
     )
 
 
+_ON_MY_NETWORKS = _ports.c.network_id.in_(sa.select(_networks.c.id).where(_networks.c.project_id == ME))
 PORTS: Records[Port] = Records(
     _ports,
     Port,
     errors.PORT_NOT_FOUND,
     sa.or_(
         _ports.c.project_id == ME,
-        _ports.c.network_id.in_(sa.select(_networks.c.id).where(_networks.c.project_id == ME)),
+        _ON_MY_NETWORKS,
     ),
     _complete,
+    (
+        _ports.c.project_id == ME,
+        sa.and_(_ON_MY_NETWORKS, _ports.c.project_id < ME),
+        sa.and_(_ON_MY_NETWORKS, _ports.c.project_id > ME),
+    ),
 )
 
 
@@ -123,7 +129,7 @@ def make_port(work: Work, network: Network, new: NewPort, *, counted: bool = Tru
     security = security and not trusted
     groups = _groups(work, new, security=security, trusted=trusted)
     _check_pairs(new.address_pairs, security=security)
-    vif_type, status, failure = bind(work, new.host)
+    vif_type, status, failure = bind(work, new.host, new.vnic_type)
     port_id = work.core.ids.uuid()
     if new.qos_policy_id:
         check_policy(work, new.qos_policy_id, "port", port_id)
@@ -185,11 +191,11 @@ def change_port(
         check_policy(work, new.qos_policy_id, "port", old.id)
     _check_security(old, new)
     new = msgspec.structs.replace(new, address_pairs=_pairs(new.address_pairs, new.mac_address))
-    if new.host != old.host:
-        vif_type, status, failure = bind(work, new.host)
+    if new.host != old.host or (new.host and new.vnic_type != old.vnic_type):
+        vif_type, status, failure = bind(work, new.host, new.vnic_type)
         new = msgspec.structs.replace(new, vif_type=vif_type, status=status, failure=failure)
     elif new.admin_state_up != old.admin_state_up:
-        _vif, status, _failure = bind(work, new.host)
+        _vif, status, _failure = bind(work, new.host, new.vnic_type)
         new = msgspec.structs.replace(new, status=status if new.admin_state_up else Status.DOWN)
     return _save(work, old, new)
 

@@ -31,6 +31,8 @@ class Records(Generic[R]):
         missing: raised where one is not there, or not for this caller.
         visible: which rows a caller who is no administrator sees, in terms of `ME`; None: its own project's.
         complete: adds the fields behind the columns.
+        parts: `visible` as conditions of which a row fulfils one at most, each with an index of its own: a database
+            that is asked for a page by `visible` itself would read all that is visible.
     """
 
     def __init__(
@@ -40,8 +42,10 @@ class Records(Generic[R]):
         missing: Error,
         visible: sa.ColumnElement[bool] | None = None,
         complete: Complete | None = None,
+        parts: tuple[sa.ColumnElement[bool], ...] = (),
     ) -> None:
         self.table = table
+        self.parts = parts
         self.missing = missing
         self.visible = table.c.project_id == ME if visible is None else visible
         self._struct = struct

@@ -138,6 +138,7 @@ ports = _resource(
     _number("place"),
     _maybe("qos_policy_id", index=True),
     sa.UniqueConstraint("network_id", "mac_address"),
+    sa.Index("ix_network_ports_network", "network_id", "project_id", "id"),
 )
 
 addresses = sa.Table(

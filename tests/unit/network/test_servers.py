@@ -147,6 +147,22 @@ def test_a_host_without_an_agent_binds_nothing_and_says_why(
     assert "nowhere" in shown["binding:vif_details"]["reason"]
 
 
+def test_a_port_that_no_host_can_plug_says_so(networks: Networks, call: Client, private: dict[str, Any]) -> None:
+    values = {"network_id": private["id"], "binding:host_id": "host1", "project_id": PROJECT}
+    direct = call.make("port", "admin", **values, **{"binding:vnic_type": "direct"})
+    assert (direct["binding:vif_type"], direct["status"]) == ("binding_failed", "DOWN")
+    assert direct["binding:vif_details"] == {
+        "mechanism": "linux-bridge",
+        "reason": "hosts plug ports of vnic_type normal only, not direct",
+    }
+    path, plain = f"ports/{direct['id']}", {"port": {"binding:vnic_type": "normal"}}
+    assert call("PUT", path, 200, plain, "admin")["port"]["binding:vif_type"] == "bridge"
+    networks.applied(WiringApplied(host="host1", revision=1, wired=(), failed={direct["id"]: "nft refused"}))
+    shown = call("GET", path, 200, as_="admin")["port"]
+    assert shown["status"] == "DOWN"
+    assert shown["binding:vif_details"]["reason"] == "nft refused"
+
+
 def test_a_real_host_is_told_what_it_should_have(networks: Networks, call: Client, bus: LocalBus) -> None:
     networks.serve(bus, verify)
     told: list[str] = []

@@ -82,7 +82,11 @@ def explain(compute: "Compute", call: Call) -> dict[str, Any]:
     server = compute.servers.show(call.context, call.path["server_id"])
     ask = host_request(server, compute.conductor.devices(server.id), compute.conductor.membership(server))
     fault = server.fault.message if server.fault else None
-    return {"server": server.id, "host": server.host or None, "fault": fault, **_decide(compute, ask)}
+    ports = [
+        {"id": port.id, "network": port.network_name, "status": port.status, "reason": port.failure or None}
+        for port in compute.networks.ports_of_servers([server.id])[server.id]
+    ]
+    return {"server": server.id, "host": server.host or None, "fault": fault, "ports": ports, **_decide(compute, ask)}
 
 
 def explain_request(compute: "Compute", call: Call) -> dict[str, Any]:

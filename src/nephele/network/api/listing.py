@@ -8,9 +8,11 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from nephele.kernel.statements import Statement
 from nephele.network.api.kind import Condition, Kind
 from nephele.network.attributes import Bad, boolean
 from nephele.network.errors import BAD_ATTRIBUTE, BAD_BODY
+from nephele.network.records import Rows
 from nephele.network.work import Work
 from nephele.web.call import Call, Query
 from nephele.web.paging import Page, next_href, paged
@@ -24,14 +26,13 @@ def list_all(work: Work, kind: Kind, call: Call, *more: sa.ColumnElement[bool]) 
     """One page of what the caller may see, with links to those around it where a limit was asked for."""
     query = call.query
     conditions = [*more, *filters(kind, query)]
-    if not work.everything:
-        conditions.append(kind.records.visible)
-    select = sa.select(kind.records.table).where(*conditions)
     limit = _limit(query)
     backward = query.flag("page_reverse")
     page = Page(limit or _NO_LIMIT, query.get("marker"), _sorts(kind, query, backward=backward))
-    marker = _marker(work, kind, page.marker)
-    rows = work.db.execute(paged(select, page, _sortable(kind), marker), {"me": work.me}).all()
+    if conditions or page.sorts != (("id", backward),):
+        rows: Rows = work.db.execute(_wanted(work, kind, conditions, page), {"me": work.me}).all()
+    else:
+        rows = _plain_rows(work, kind, page, backward=backward)
     if backward:
         rows = rows[::-1]
     view = view_for(work, kind, query)
@@ -49,6 +50,50 @@ def _permitted(work: Work, kind: Kind, records: list[Any]) -> list[Any]:
     if policy.texts[rule] == policy.defaults[rule] and work.may(rule):
         return records
     return [record for record in records if work.may(rule, kind.target(work, record))]
+
+
+def _wanted(work: Work, kind: Kind, conditions: list[sa.ColumnElement[bool]], page: Page) -> sa.Select[Any]:
+    """The rows of a page that the caller may see."""
+    table, marker = kind.records.table, _marker(work, kind, page.marker)
+    if work.everything:
+        return paged(sa.select(table).where(*conditions), page, _sortable(kind), marker)
+    if not kind.records.parts or page.limit == _NO_LIMIT:
+        return paged(sa.select(table).where(*conditions, kind.records.visible), page, _sortable(kind), marker)
+    candidates = [
+        sa.select(paged(sa.select(table.c.id).where(*conditions, part), page, _sortable(kind), marker).subquery().c.id)
+        for part in kind.records.parts
+    ]
+    return paged(sa.select(table).where(table.c.id.in_(sa.union_all(*candidates))), page, _sortable(kind), None)
+
+
+def _plain_rows(work: Work, kind: Kind, page: Page, *, backward: bool) -> Rows:
+    """A page of everything in the order of ids: what is asked most often, by statements compiled once."""
+    values: dict[str, Any] = {"most": page.limit}
+    if page.marker:
+        _marker(work, kind, page.marker)
+        values["marker"] = page.marker
+    if not work.everything:
+        values["me"] = work.me
+    limited = page.limit != _NO_LIMIT
+    return _plain(kind, work.everything, limited, bool(page.marker), backward).rows(work.db, **values)
+
+
+@lru_cache(256)
+def _plain(kind: Kind, everything: bool, limited: bool, marked: bool, backward: bool) -> Statement:
+    table, marker = kind.records.table, sa.bindparam("marker", type_=sa.Text)
+    order = table.c.id.desc() if backward else table.c.id.asc()
+
+    def cut(select: sa.Select[Any]) -> sa.Select[Any]:
+        behind = [table.c.id < marker if backward else table.c.id > marker] if marked else []
+        return select.where(*behind).order_by(order).limit(sa.bindparam("most", type_=sa.Integer))
+
+    if everything:
+        return Statement(cut(sa.select(table)))
+    if not kind.records.parts or not limited:
+        return Statement(cut(sa.select(table).where(kind.records.visible)))
+    parts = [sa.select(cut(sa.select(table.c.id).where(part)).subquery().c.id) for part in kind.records.parts]
+    found = sa.select(table).where(table.c.id.in_(sa.union_all(*parts))).order_by(order)
+    return Statement(found.limit(sa.bindparam("most", type_=sa.Integer)))
 
 
 def view_for(work: Work, kind: Kind, query: Query | None = None) -> Callable[[Any], dict[str, Any]]:

@@ -8,7 +8,17 @@ from typing import Any
 
 from tests.contracts.guest_os import boot_sector
 
-from nephele.compute.virt.driver import Disk, DiskFormat, Driver, FileDisk, GuestSpec, ImageDisk, Nic, PowerState
+from nephele.compute.virt.driver import (
+    RESCUE_DISK,
+    Disk,
+    DiskFormat,
+    Driver,
+    FileDisk,
+    GuestSpec,
+    ImageDisk,
+    Nic,
+    PowerState,
+)
 from nephele.lab import LabHost
 
 SERVER = "11111111-2222-4333-8444-555555555555"
@@ -60,6 +70,11 @@ class Rig:
         """A root disk."""
         source = ImageDisk(base=str(base or self.base), base_format=DiskFormat.RAW, size_gb=1)
         return Disk(device_name="/dev/vda", source=source, boot_index=0)
+
+    def rescue_disk(self, name: str, base: Path | None = None) -> Disk:
+        """A disk that a rescued guest boots from."""
+        source = ImageDisk(base=str(base or self.base), base_format=DiskFormat.RAW, size_gb=0)
+        return Disk(device_name=name, source=source, boot_index=0, file=RESCUE_DISK)
 
     def nic(self, number: int = 1) -> Nic:
         """A network interface in the rig's bridge."""
@@ -114,6 +129,18 @@ class Rig:
         while self.boots() != count:
             assert time.monotonic() < end, f"{self.boots()} starts instead of {count}"
             time.sleep(0.01)
+
+    @property
+    def is_real(self) -> bool:
+        """Whether its guests are more than rows."""
+        return self._host is not None
+
+    def wait_rescued(self) -> None:
+        """Wait until the guest's system runs from its rescue disk."""
+        if self._host:
+            self.wait_boots(2)
+        else:
+            self.wait_console(b"started from rescue disk /dev/vda")
 
     def wait_ready(self) -> None:
         """Wait until the guest's system runs."""

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.contracts.rig import OTHER, SERVER, Rig
 
-from nephele.compute.virt.driver import PowerState
+from nephele.compute.virt.driver import Disk, PowerState
 from nephele.compute.virt.errors import BASE_MISSING, DEVICE_IN_USE, GUEST_NOT_FOUND, GUEST_NOT_RUNNING
 from nephele.kernel.errors import Error, Refused
 
@@ -90,6 +91,8 @@ def test_what_needs_a_guest_refuses_an_unknown_one(rig: Rig) -> None:
         lambda: driver.unpause(SERVER),
         lambda: driver.suspend(SERVER),
         lambda: driver.resume(spec),
+        lambda: driver.rescue(spec, 0),
+        lambda: driver.unrescue(spec, run=True),
         lambda: driver.attach_disk(SERVER, rig.volume),
         lambda: driver.detach_disk(SERVER, rig.volume, 1),
         lambda: driver.attach_nic(SERVER, rig.nic()),
@@ -146,6 +149,43 @@ def test_a_suspended_guest_that_is_started_begins_anew(rig: Rig) -> None:
     rig.driver.suspend(SERVER)
     rig.driver.destroy(SERVER)
     assert rig.driver.guests() == []
+
+
+def moved_root(rig: Rig) -> Disk:
+    """The root disk as it is while the guest is rescued: second, and not booted from."""
+    return msgspec.structs.replace(rig.root(), device_name="/dev/vdb", boot_index=None, file="vda")
+
+
+def test_a_rescued_guest_boots_from_another_disk_and_gets_its_own_back(rig: Rig) -> None:
+    own = rig.spec(nics=(rig.nic(),))
+    rescue = rig.spec(nics=(rig.nic(),), disks=(rig.rescue_disk("/dev/vda"), moved_root(rig)))
+    rig.driver.spawn(own)
+    rig.wait_ready()
+    for _ in range(2):
+        rig.driver.rescue(rescue, 10)
+        assert rig.driver.power_state(SERVER) is PowerState.RUNNING
+    rig.wait_rescued()
+    for _ in range(2):
+        rig.driver.unrescue(own, run=True)
+        assert rig.driver.power_state(SERVER) is PowerState.RUNNING
+    rig.wait_boots(3 if rig.is_real else 2)
+    rig.driver.rescue(rescue, 0)
+    rig.driver.unrescue(own, run=False)
+    assert rig.driver.power_state(SERVER) is PowerState.SHUTDOWN
+    rig.driver.rescue(rescue, 0)
+    rig.driver.start(own)
+    assert rig.driver.power_state(SERVER) is PowerState.RUNNING
+
+
+def test_a_rescue_that_can_not_be_leaves_the_guest_alone(rig: Rig) -> None:
+    rig.driver.spawn(rig.spec())
+    lost = rig.rescue_disk("/dev/vdb", Path("/nowhere/base.raw"))
+    with pytest.raises(Refused) as refusal:
+        rig.driver.rescue(rig.spec(disks=(rig.root(), lost)), 0)
+    assert refused(refusal) is BASE_MISSING
+    assert rig.driver.power_state(SERVER) is PowerState.RUNNING
+    rig.driver.unrescue(rig.spec(), run=False)
+    assert rig.driver.power_state(SERVER) is PowerState.RUNNING
 
 
 def test_a_guest_that_is_off_can_not_be_paused_or_suspended(rig: Rig) -> None:

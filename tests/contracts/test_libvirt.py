@@ -5,6 +5,7 @@ import signal
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.contracts.guest_os import boot_sector
 from tests.contracts.rig import SERVER, Rig
@@ -187,3 +188,24 @@ def test_a_guest_that_does_not_let_go_keeps_its_disk(libvirt: Rig) -> None:
     libvirt.driver.stop(SERVER, 0)
     libvirt.driver.detach_disk(SERVER, libvirt.volume, 1)
     assert "volume.raw" not in libvirt.virsh("dumpxml", libvirt.spec().domain_name)
+
+
+@pytest.mark.parametrize("bus", ["virtio", "scsi", "usb"])
+def test_a_rescue_disk_comes_last_on_its_own_bus_and_boots_first(libvirt: Rig, bus: str) -> None:
+    """As images with `hw_rescue_bus` want it; the guest's own disk is the same byte by byte afterwards."""
+    own = libvirt.spec()
+    libvirt.driver.spawn(own)
+    libvirt.wait_console(b"ready")
+    disk = libvirt.folder / "instances" / SERVER / "vda.qcow2"
+    before = disk.read_bytes()
+    name = "/dev/vdb" if bus == "virtio" else "/dev/sda"
+    last = msgspec.structs.replace(libvirt.rescue_disk(name, libvirt.base_of(boot_sector(0.2))), bus=bus)
+    second = msgspec.structs.replace(libvirt.root(), boot_index=1)
+    libvirt.driver.rescue(msgspec.structs.replace(own, disks=(second, last)), 10)
+    definition = libvirt.virsh("dumpxml", own.domain_name)
+    assert definition.index("vda.qcow2") < definition.index("rescue.qcow2")
+    assert f"<target dev='{name.removeprefix('/dev/')}' bus='{bus}'/>\n      <boot order='1'/>" in definition
+    libvirt.wait_boots(2)
+    libvirt.driver.unrescue(own, run=False)
+    assert disk.read_bytes() == before
+    assert "rescue.qcow2" not in files(libvirt)

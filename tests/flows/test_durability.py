@@ -13,7 +13,18 @@ from tests.flows.conftest import connect
 from tests.flows.test_launch import nephele
 from tests.running import RunningCloud, running_cloud, start_cloud
 
-from nephele.compute.operations import BOOT, DELETE, STOP
+from nephele.compute.operations import (
+    BOOT,
+    DELETE,
+    PAUSE,
+    RESCUE,
+    RESUME,
+    STOP,
+    SUSPEND,
+    UNPAUSE,
+    UNRESCUE,
+)
+from nephele.kernel.operations import Operation
 
 KILLER = str(Path(__file__).parent / "killing.py")
 MOMENTS = ("before", "after")
@@ -86,6 +97,39 @@ def test_an_action_survives_a_kill_at_every_step(tmp_path: Path, step: str, when
     died(cloud)
     with running_cloud(tmp_path / "state") as again:
         assert settle(connect(again, "nephele"), server_id) == ("GONE" if step.startswith("delete") else "SHUTOFF")
+        assert_clean(again)
+
+
+LIFE: tuple[tuple[Operation[Any], int, str, str], ...] = (
+    (PAUSE, 0, "pause", "PAUSED"),
+    (UNPAUSE, 0, "unpause", "ACTIVE"),
+    (SUSPEND, 0, "suspend", "SUSPENDED"),
+    (RESUME, 0, "resume", "ACTIVE"),
+    (RESCUE, 0, "rescue", "RESCUE"),
+    (UNRESCUE, 0, "unrescue", "ACTIVE"),
+    (RESCUE, 1, "rescue", "RESCUE"),
+    (UNRESCUE, 0, "unrescue", "ACTIVE"),
+)
+"""Operations of which one leads to the next: at which step each is killed, what begins it, where it arrives."""
+
+
+@pytest.mark.parametrize("when", MOMENTS)
+def test_a_whole_life_survives_a_kill_at_every_step(tmp_path: Path, when: str) -> None:
+    """Each start finds what the one before was killed at, completes it, and is killed at the next step."""
+    state, server_id, last = tmp_path / "state", "", "ACTIVE"
+    for operation, place, action, arrives in LIFE:
+        cloud = start_cloud(state, program=(KILLER, f"{operation.kind}:{operation.steps[place].name}", when))
+        demo = connect(cloud, "nephele")
+        server_id = server_id or create(demo)
+        assert settle(demo, server_id) == last
+        assert demo.compute.post(f"/servers/{server_id}/action", json={action: None}).status_code < 300
+        died(cloud)
+        last = arrives
+    assert {(operation.kind, place) for operation, place, _, _ in LIFE} == {
+        (operation.kind, place) for operation, *_ in LIFE for place in range(len(operation.steps))
+    }
+    with running_cloud(state) as again:
+        assert settle(connect(again, "nephele"), server_id) == last
         assert_clean(again)
 
 

@@ -53,6 +53,12 @@ WRONG_STATE = Error(
     "Cannot '{command}' instance {server_id} while it is in {attribute} {value}",
 )
 NOT_READY = Error("server.not_ready", 409, "Instance {server_id} is not ready: it is on no host.")
+NOT_RESCUABLE = Error("server.not_rescuable", 400, "Instance {server_id} cannot be rescued: {reason}")
+BAD_RESCUE_IMAGE = Error("server.bad_rescue_image", 400, "Requested rescue image '{image_id}' is not supported")
+BAD_RESCUE_DEVICE = Error("server.bad_rescue_device", 400, "Requested rescue device '{device}' is not supported")
+VOLUME_NOT_IN_USE = Error(
+    "server.volume_not_in_use", 409, "volume '{volume_id}' status must be 'in-use'. Currently in '{status}' status"
+)
 LOCKED = Error("server.locked", 409, "Instance {server_id} is locked")
 VOLUME_NOT_ATTACHED = Error(
     "server.volume_not_attached", 404, "Instance {server_id} is not attached to volume {volume_id}"

@@ -36,7 +36,7 @@ LIFE = Lifecycle((
     moves("suspend",          {Vm.ACTIVE},       Task.SUSPENDING,          Vm.SUSPENDED, within=600),
     moves("resume",           {Vm.SUSPENDED},    Task.RESUMING,            Vm.ACTIVE, within=600),
     moves("rescue",           REBUILDABLE,       Task.RESCUING,            Vm.RESCUED, within=1800),
-    moves("unrescue",         {Vm.RESCUED},      Task.UNRESCUING,          Vm.ACTIVE, within=300),
+    moves("unrescue",         {Vm.RESCUED},      Task.UNRESCUING,          Vm.ACTIVE, within=300, fails=Vm.ERROR),
     moves("set_password",     {Vm.ACTIVE},       Task.UPDATING_PASSWORD,   "", within=120),
     moves("crash_dump",       CRASHABLE,         Task.NONE,                "", within=60),
     moves("rebuild",          REBUILDABLE,       Task.REBUILDING,          Vm.ACTIVE, within=1800, fails=Vm.ERROR),

@@ -58,6 +58,8 @@ _WRITE = (
     "os-pause-server:unpause",
     "os-suspend-server:suspend",
     "os-suspend-server:resume",
+    "os-rescue",
+    "os-unrescue",
     "os-volumes-attachments:delete",
     "os-lock-server:lock",
     "os-lock-server:unlock",

@@ -30,9 +30,7 @@ class Rescuing:
     def __init__(self, store: Store, servers: Servers, images: Images, volumes: Volumes) -> None:
         self.store, self.servers, self.images, self.volumes = store, servers, images, volumes
 
-    def rescue(
-        self, caller: Context, server_id: str, image_id: str, password: str, *, from_volumes: bool
-    ) -> None:
+    def rescue(self, caller: Context, server_id: str, image_id: str, password: str, *, from_volumes: bool) -> None:
         """Begin to boot a server from another image.
 
         Args:

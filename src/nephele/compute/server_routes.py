@@ -1,6 +1,14 @@
 """The operations on servers, one line each."""
 
-from nephele.compute.api import security_groups, server_actions, server_devices, server_labels, server_volumes, servers
+from nephele.compute.api import (
+    rescue,
+    security_groups,
+    server_actions,
+    server_devices,
+    server_labels,
+    server_volumes,
+    servers,
+)
 from nephele.compute.api.security_groups import GroupName
 from nephele.compute.api.server_actions import ConsoleLines, Reboot
 from nephele.compute.api.server_bodies import CreateServerBody
@@ -39,6 +47,8 @@ SERVER_ROUTES = [
     Route("POST", ACTION, server_actions.unpause, rule("os-pause-server:unpause"), action="unpause", status=202),
     Route("POST", ACTION, server_actions.suspend, rule("os-suspend-server:suspend"), action="suspend", status=202),
     Route("POST", ACTION, server_actions.resume, rule("os-suspend-server:resume"), action="resume", status=202),
+    Route("POST", ACTION, rescue.rescue, rule("os-rescue"), rescue.Rescue | None, action="rescue"),
+    Route("POST", ACTION, rescue.unrescue, rule("os-unrescue"), action="unrescue", status=202),
     Route("POST", ACTION, server_actions.console_output, rule("os-console-output"), ConsoleLines,
           action="os-getConsoleOutput"),
     Route("GET", "/v2.1/servers/{server_id}/os-instance-actions", server_actions.index,

@@ -25,6 +25,7 @@ from nephele.compute.operations import OPERATIONS
 from nephele.compute.placing import Placing
 from nephele.compute.plugging import Plugging
 from nephele.compute.quotas import ComputeQuotas
+from nephele.compute.rescuing import Rescuing
 from nephele.compute.scheduler.service import Scheduler
 from nephele.compute.servers import Servers
 from nephele.compute.tables import block_devices
@@ -112,6 +113,7 @@ class Compute:
         )
         self.servers = Servers(store, bus, clock, engine, self.quotas, identity.delegate)
         self.plugging = Plugging(self.servers, volumes, clock, ids)
+        self.rescuing = Rescuing(store, self.servers, images, volumes)
         self.labels = Labels(store, self.servers)
         self.actions = Actions(store)
         self.doctor = Doctor(self)

@@ -16,8 +16,10 @@ from nephele.compute.agent.host import Host
 from nephele.compute.agent.launcher import Launcher
 from nephele.compute.agent.plugger import Plugger
 from nephele.compute.agent.power import PowerSwitch
+from nephele.compute.agent.rescuer import Rescuer
 from nephele.compute.messages import freezing as f
 from nephele.compute.messages import plugging
+from nephele.compute.messages import rescue as r
 from nephele.compute.virt.driver import PowerChange
 from nephele.kernel.bus import Method
 from nephele.kernel.errors import Refused
@@ -62,6 +64,10 @@ class ComputeAgent:
         self._serve(f.UNPAUSE, freezer.unpause, pool)
         self._serve(f.SUSPEND, freezer.suspend, pool)
         self._serve(f.RESUME, freezer.resume, pool)
+        rescuer = Rescuer(self.host)
+        self._serve(r.FETCH_IMAGE, rescuer.fetch, pool)
+        self._serve(r.RESCUE, rescuer.rescue, pool)
+        self._serve(r.UNRESCUE, rescuer.unrescue, pool)
         self.bus.serve(m.INTERRUPT, self.interrupt, at=self.host.name, pool=pool)
         self._serve(plugging.ATTACH_VOLUME, plugger.attach_volume, pool)
         self._serve(plugging.DETACH_VOLUME, plugger.detach_volume, pool)

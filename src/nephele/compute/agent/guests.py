@@ -1,5 +1,7 @@
 """From what the services answered to what the hypervisor driver needs."""
 
+import msgspec
+
 from nephele.compute.messages import BaseImage, ConnectedDevice, ServerForHost
 from nephele.compute.model import BlockDevice
 from nephele.compute.virt.driver import (
@@ -45,6 +47,15 @@ def guest_spec(
         extra_specs=server.flavor.extra_specs,
         config_drive=server.config_drive,
     )
+
+
+def with_password(spec: GuestSpec, password: str) -> GuestSpec:
+    """The guest, told on its config drive, if it has one, which password its administrator is to have."""
+    path = "openstack/latest/meta_data.json"
+    if spec.config_drive is None or not password:
+        return spec
+    told = msgspec.json.decode(spec.config_drive[path]) | {"admin_pass": password}
+    return msgspec.structs.replace(spec, config_drive=spec.config_drive | {path: msgspec.json.encode(told)})
 
 
 def nic(port: BoundPort, image_properties: dict[str, str]) -> Nic:

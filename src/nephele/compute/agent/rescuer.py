@@ -59,9 +59,7 @@ def rescue_spec(own: GuestSpec, base: m.BaseImage, properties: dict[str, str]) -
         device = properties.get("hw_rescue_device", "disk")
         bus = properties.get("hw_rescue_bus") or _bus(device, properties)
         name = next_name([disk.device_name for disk in own.disks], bus)
-        rescue = Disk(
-            device_name=name, source=source, bus=bus, device_type=device, boot_index=0, file=RESCUE_DISK
-        )
+        rescue = Disk(device_name=name, source=source, bus=bus, device_type=device, boot_index=0, file=RESCUE_DISK)
         return msgspec.structs.replace(own, disks=(*map(_boots_later, own.disks), rescue))
     bus = _bus("disk", properties)
     root = min((disk for disk in own.disks if disk.boot_index is not None), key=lambda disk: disk.boot_index or 0)

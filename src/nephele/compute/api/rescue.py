@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Struct, UnsetType
 
-from nephele.web.bodies import Uuid
+from nephele.compute.api.server_bodies import Uuid
 from nephele.web.call import Call
 
 if TYPE_CHECKING:

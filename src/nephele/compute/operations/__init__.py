@@ -5,11 +5,13 @@ from nephele.compute.operations.delete import DELETE
 from nephele.compute.operations.freezing import PAUSE, RESUME, SUSPEND, UNPAUSE
 from nephele.compute.operations.plugging import ATTACH_VOLUME, DETACH_VOLUME, EXTEND_VOLUME
 from nephele.compute.operations.power import REBOOT, REBOOT_HARD, START, STOP
+from nephele.compute.operations.rescue import RESCUE, UNRESCUE
 
 OPERATIONS = (
     *(BOOT, DELETE),
     *(START, STOP, REBOOT, REBOOT_HARD),
     *(PAUSE, UNPAUSE, SUSPEND, RESUME),
+    *(RESCUE, UNRESCUE),
     *(ATTACH_VOLUME, DETACH_VOLUME, EXTEND_VOLUME),
 )
 """Every operation on a server."""
@@ -24,9 +26,11 @@ __all__ = [
     "PAUSE",
     "REBOOT",
     "REBOOT_HARD",
+    "RESCUE",
     "RESUME",
     "START",
     "STOP",
     "SUSPEND",
     "UNPAUSE",
+    "UNRESCUE",
 ]

@@ -19,7 +19,7 @@ class Rescue(ServerData, kw_only=True):
     """What a rescue carries: the image that is booted from, and whether the guest ran."""
 
     image_id: str
-    properties: dict[str, str] = {}
+    properties: dict[str, str]
     admin_pass: str = ""
     """For the guest's config drive; empty once the operation is over."""
     ran: bool = True

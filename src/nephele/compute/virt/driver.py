@@ -95,6 +95,12 @@ class Disk(Struct, frozen=True, kw_only=True):
     volume_id: str = ""
     """Set for volumes; the guest sees its start as the disk's serial number."""
     tag: str = ""
+    file: str = ""
+    """The name of its file, for a local disk; empty: as `device_name` has it."""
+
+
+RESCUE_DISK = "rescue"
+"""The `file` of the disk that a rescued guest boots from."""
 
 
 class Nic(Struct, frozen=True, kw_only=True):
@@ -240,6 +246,21 @@ class Driver(Protocol):
         """Let a suspended guest run on from its memory; one whose memory is gone starts from its disks.
 
         Any other start of a suspended guest, `start` or a hard reboot, throws the memory away.
+        """
+        ...
+
+    def rescue(self, spec: GuestSpec, timeout: int) -> None:
+        """Boot the guest from another disk: `spec` is how it is meanwhile, with one disk whose file is RESCUE_DISK.
+
+        One that runs is asked to shut down first, as in `stop`.  That disk is made; all others are as they were.
+        Raises BASE_MISSING, or DISK_MISSING for another local disk, and leaves the guest alone then.
+        """
+        ...
+
+    def unrescue(self, spec: GuestSpec, *, run: bool) -> None:
+        """Give a rescued guest its own disks back, start it if `run`, and remove the disk it was rescued from.
+
+        One that is not rescued is left alone, or started.
         """
         ...
 

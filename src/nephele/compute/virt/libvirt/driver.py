@@ -4,12 +4,12 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from nephele.compute.virt.driver import Disk, Guest, GuestSpec, HostInventory, Nic, PowerChange, PowerState
+from nephele.compute.virt.driver import RESCUE_DISK, Disk, Guest, GuestSpec, HostInventory, Nic, PowerChange, PowerState
 from nephele.compute.virt.errors import GUEST_NOT_FOUND, SPEC_UNSUPPORTED
 from nephele.compute.virt.libvirt.config_drive import write_config_drive
-from nephele.compute.virt.libvirt.connection import Connection, forget_definition
+from nephele.compute.virt.libvirt.connection import Connection, Domain, forget_definition
 from nephele.compute.virt.libvirt.console import read_end
-from nephele.compute.virt.libvirt.disks import check_disks, make_disks
+from nephele.compute.virt.libvirt.disks import check_disk, check_disks, make_disks
 from nephele.compute.virt.libvirt.domain import domain_xml
 from nephele.compute.virt.libvirt.happenings import Happenings
 from nephele.compute.virt.libvirt.host import Capabilities, take_inventory
@@ -136,6 +136,37 @@ class LibvirtDriver:
         if domain is None or not self._power.resume(domain):
             self.start(spec)
 
+    def rescue(self, spec: GuestSpec, timeout: int) -> None:
+        state = self._known_state(spec.server_id)
+        where = self._where(spec.server_id)
+        xml = self._definition(spec, where)
+        for disk in spec.disks:
+            check_disk(spec.server_id, disk, where, made=disk.file != RESCUE_DISK)
+        domain = self._connection.find(spec.server_id)
+        if domain is not None and state in (PowerState.RUNNING, PowerState.PAUSED):
+            if self._is_rescued(domain, where):
+                return
+            self.stop(spec.server_id, timeout)
+        where.rescue_disk.unlink(missing_ok=True)  # whatever an interrupted attempt left
+        make_disks(spec, where)
+        self._start(spec, where, xml)
+
+    def unrescue(self, spec: GuestSpec, *, run: bool) -> None:
+        state = self._known_state(spec.server_id)
+        where = self._where(spec.server_id)
+        xml = self._definition(spec, where)
+        check_disks(spec, where, made=True)
+        domain = self._connection.find(spec.server_id)
+        runs = state in (PowerState.RUNNING, PowerState.PAUSED)
+        if domain is not None and runs and self._is_rescued(domain, where):
+            self._power.pull_plug(domain)
+            runs = False
+        if run and not runs:
+            self._start(spec, where, xml)
+        elif not runs:
+            self._power.define(spec.server_id, spec.domain_name, xml)
+        where.rescue_disk.unlink(missing_ok=True)
+
     def attach_disk(self, server_id: str, disk: Disk) -> None:
         self._hotplug.attach_disk(self._connection.domain(server_id), disk, self._where(server_id))
 
@@ -161,6 +192,11 @@ class LibvirtDriver:
     def close(self) -> None:
         self._connection.close()
         self._happenings.close()
+
+    def _is_rescued(self, domain: Domain, where: InstanceDir) -> bool:
+        """Whether the guest runs from its rescue disk."""
+        with self._connection.asking("tell the guest's disks", domain.UUIDString()):
+            return str(where.rescue_disk) in domain.XMLDesc(0)
 
     def _where(self, server_id: str) -> InstanceDir:
         return self._layout.guest(server_id)

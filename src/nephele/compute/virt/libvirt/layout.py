@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from nephele.compute.virt.driver import BlankDisk, Disk, DiskFormat, FileDisk, ImageDisk, NbdDisk
+from nephele.compute.virt.driver import RESCUE_DISK, BlankDisk, Disk, DiskFormat, FileDisk, ImageDisk, NbdDisk
 from nephele.compute.virt.errors import SPEC_UNSUPPORTED
 from nephele.kernel.ids import is_uuid
 
@@ -49,6 +49,11 @@ class InstanceDir:
         return self.sockets / "vnc.sock"
 
     @property
+    def rescue_disk(self) -> Path:
+        """The disk that a rescued guest boots from."""
+        return self.path / f"{RESCUE_DISK}.{DiskFormat.QCOW2}"
+
+    @property
     def config_drive(self) -> Path:
         """The ISO image with the guest's metadata."""
         return self.path / "config.iso"
@@ -57,7 +62,7 @@ class InstanceDir:
         """The file of a local disk; None for a volume."""
         if not isinstance(disk.source, ImageDisk | BlankDisk):
             return None
-        return self.path / f"{disk.device_name.removeprefix('/dev/')}.{disk_format(disk)}"
+        return self.path / f"{disk.file or disk.device_name.removeprefix('/dev/')}.{disk_format(disk)}"
 
     def make(self, owner: int = -1) -> None:
         """Make the folders, owned by whom QEMU runs as: it makes sockets there.  Others may pass but not look.

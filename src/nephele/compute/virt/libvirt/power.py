@@ -43,6 +43,11 @@ class Power:
                     raise HYPERVISOR_REFUSED(action="start the guest", reason=f"no end in {STARTING_SECONDS:g} s")
                 self._happenings.wait(server_id, mark, 1.0)
 
+    def define(self, server_id: str, domain_name: str, xml: str) -> None:
+        """Define the guest anew, for its next start."""
+        with self._connection.asking("define the guest", server_id, domain_name):
+            define(self._connection.get(), xml)
+
     def define_and_start(self, server_id: str, domain_name: str, xml: str) -> None:
         """Define the guest, anew if it was, and start it."""
         self._happenings.adopt(server_id)

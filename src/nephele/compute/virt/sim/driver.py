@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from nephele.compute.virt.driver import (
+    RESCUE_DISK,
     Disk,
     FileDisk,
     Guest,
@@ -113,6 +114,7 @@ class SimDriver:
         if self._known(spec.server_id) in (PowerState.RUNNING, PowerState.PAUSED):
             return
         _check_disks(spec)
+        self._forget(spec.server_id, RESCUE_DISK)
         self._keep(spec)
         self._move(spec.server_id, PowerState.RUNNING, "started")
 
@@ -137,6 +139,7 @@ class SimDriver:
         _check_disks(spec)
         hard = hard or state is not PowerState.RUNNING or not self._shuts_down(spec.server_id, timeout)
         if hard:
+            self._forget(spec.server_id, RESCUE_DISK)
             self._keep(spec)
         self._move(spec.server_id, PowerState.RUNNING, "reset and started" if hard else "restarted by its system")
 
@@ -165,6 +168,28 @@ class SimDriver:
         _check_disks(spec)
         there = self._kept(spec.server_id, MEMORY) is not None
         self._move(spec.server_id, PowerState.RUNNING, "memory read from disk" if there else "started")
+
+    def rescue(self, spec: GuestSpec, timeout: int) -> None:
+        self._enter("rescue", spec.server_id)
+        self._known(spec.server_id)
+        _check_disks(spec)
+        if self._kept(spec.server_id, RESCUE_DISK) is None:
+            self._keep_also(spec.server_id, RESCUE_DISK, b"an overlay")
+            self._keep(spec)
+            name = next(disk.device_name for disk in spec.disks if disk.file == RESCUE_DISK)
+            self._move(spec.server_id, PowerState.RUNNING, f"started from rescue disk {name}")
+
+    def unrescue(self, spec: GuestSpec, *, run: bool) -> None:
+        self._enter("unrescue", spec.server_id)
+        state = self._known(spec.server_id)
+        rescued = self._kept(spec.server_id, RESCUE_DISK) is not None
+        if rescued:
+            self._keep(spec)
+        if run and (rescued or state is not PowerState.RUNNING):
+            self._move(spec.server_id, PowerState.RUNNING, "started")
+        elif rescued:
+            self._move(spec.server_id, PowerState.SHUTDOWN, "plug pulled")
+        self._forget(spec.server_id, RESCUE_DISK)
 
     def attach_disk(self, server_id: str, disk: Disk) -> None:
         self._enter("attach_disk", server_id)

@@ -111,7 +111,7 @@ class Cloud:
             self._project_exists,
         )
         self.volumes.ask_before_detaching(self.compute.holds)
-        self.hypervisors = Hypervisors(settings, self.bus, self.clock, self._download)
+        self.hypervisors = Hypervisors(settings, self.bus, self.clock, self._download, self._upload)
         edge = Edge(self.identity.verify, self.ids, None, settings.public_url)
         pages = {
             "/healthz": HealthPage(self.store, self.engine),
@@ -168,6 +168,10 @@ class Cloud:
         with self.images.open_data(image).open("rb") as file:
             while chunk := file.read(1 << 20):
                 yield chunk
+
+    def _upload(self, image_id: str, token: str, chunks: Iterator[bytes]) -> None:
+        """An image's data, from an agent of this process."""
+        self.images.receive(self.identity.verify(token, delegated=True), image_id, chunks)
 
     def start(self) -> None:
         """Make what a new cloud has, and take up the work."""

@@ -36,6 +36,7 @@ class HostNetwork(NetworkWiring, Protocol):
 
 
 Download = Callable[[str, str], Iterator[bytes]]
+Upload = Callable[[str, str, Iterator[bytes]], None]
 
 
 class Hypervisors:
@@ -46,16 +47,17 @@ class Hypervisors:
         bus: the way to the control plane.
         clock: time.
         download: fetches an image's data where its file cannot be reached.
+        upload: gives an image its data.
     """
 
-    def __init__(self, settings: Settings, bus: Bus, clock: Clock, download: Download) -> None:
+    def __init__(self, settings: Settings, bus: Bus, clock: Clock, download: Download, upload: Upload) -> None:
         self.settings, self.bus, self.clock = settings, bus, clock
         self._pool = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="agent")
         self._stopping = threading.Event()
         self._beats = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._drivers: dict[str, Driver] = {}
         self._networks: dict[str, HostNetwork] = {}
-        self._download = download
+        self._download, self._upload = download, upload
 
     def start(self) -> None:
         """Open the drivers, report the hosts, take commands."""
@@ -65,7 +67,8 @@ class Hypervisors:
             kind = "sim" if self.settings.driver == "sim" else "linux"
             wiring.start()
             self.bus.call(REPORT_AGENT, AgentReport(host=host, kind=kind))
-            base = BaseImages(self.settings.state_dir / "instances" / "_base", host, self._download)
+            cache = self.settings.state_dir / "instances" / "_base"
+            base = BaseImages(cache, host, self._download, self._upload)
             ComputeAgent(Host(host, driver, wiring, base, self.bus, self.clock)).start(self._pool)
         self._beats.start()
 

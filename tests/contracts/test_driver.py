@@ -1,5 +1,7 @@
 """What every hypervisor driver keeps, whichever it is."""
 
+import json
+import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +11,15 @@ import msgspec
 import pytest
 from tests.contracts.rig import OTHER, SERVER, Rig
 
-from nephele.compute.virt.driver import Disk, PowerState
-from nephele.compute.virt.errors import BASE_MISSING, DEVICE_IN_USE, GUEST_NOT_FOUND, GUEST_NOT_RUNNING
+from nephele.compute.virt.driver import BlankDisk, Disk, PowerState
+from nephele.compute.virt.errors import (
+    BASE_MISSING,
+    DEVICE_IN_USE,
+    DISK_MISSING,
+    GUEST_NOT_FOUND,
+    GUEST_NOT_RUNNING,
+    SNAPSHOT_MISSING,
+)
 from nephele.kernel.errors import Error, Refused
 
 
@@ -287,3 +296,81 @@ def test_the_console_s_end_is_given(rig: Rig) -> None:
     rig.wait_console(b"\n")
     assert len(rig.driver.console_output(SERVER, 3)) == 3
     assert rig.driver.console_output(SERVER, 0) == b""
+
+
+def snapshot(rig: Rig, name: str = "one", must_freeze: bool = False) -> str:
+    """A copy of the root disk, as the file it was read into."""
+    form = rig.driver.take_snapshot(SERVER, name, "/dev/vda", must_freeze=must_freeze, check=lambda: None)
+    path = rig.folder / f"{name}.copy"
+    path.write_bytes(b"".join(rig.driver.read_snapshot(SERVER, name)))
+    subprocess.run(["qemu-img", "check", "-q", "-f", form, path], check=True, timeout=60)
+    said = json.loads(subprocess.check_output(["qemu-img", "info", "--output=json", "-f", form, path], timeout=60))
+    assert (said["virtual-size"], said.get("backing-filename")) == (1 << 30, None)
+    return str(path)
+
+
+@pytest.mark.parametrize("before", ["running", "paused", "off"])
+def test_a_copy_of_a_disk_is_whole_and_leaves_the_guest_as_it_is(rig: Rig, before: str) -> None:
+    rig.driver.spawn(rig.spec())
+    if before == "paused":
+        rig.driver.pause(SERVER)
+    elif before == "off":
+        rig.driver.stop(SERVER, 0)
+    was = rig.driver.power_state(SERVER)
+    for _ in range(2):
+        snapshot(rig)
+    assert rig.driver.power_state(SERVER) is was
+    for _ in range(2):
+        rig.driver.drop_snapshot(SERVER, "one")
+    with pytest.raises(Refused) as refusal:
+        b"".join(rig.driver.read_snapshot(SERVER, "one"))
+    assert refused(refusal) is SNAPSHOT_MISSING
+
+
+def test_a_copy_needs_a_guest_and_a_local_disk(rig: Rig) -> None:
+    with pytest.raises(Refused) as refusal:
+        snapshot(rig)
+    assert refused(refusal) is GUEST_NOT_FOUND
+    rig.driver.spawn(rig.spec())
+    with pytest.raises(Refused) as refusal:
+        rig.driver.take_snapshot(SERVER, "one", "/dev/vdz", must_freeze=False, check=lambda: None)
+    assert refused(refusal) is DISK_MISSING
+    rig.driver.destroy(SERVER)
+    rig.driver.drop_snapshot(SERVER, "one")
+
+
+def test_who_gives_up_a_copy_leaves_none(rig: Rig) -> None:
+    def give_up() -> None:
+        raise DEVICE_IN_USE(device="x", server_id=SERVER)
+
+    for off in (False, True):
+        rig.driver.spawn(rig.spec())
+        if off:
+            rig.driver.stop(SERVER, 0)
+        with pytest.raises(Refused):
+            rig.driver.take_snapshot(SERVER, "one", "/dev/vda", must_freeze=False, check=give_up)
+        rig.driver.drop_snapshot(SERVER, "one")
+        snapshot(rig)
+        rig.driver.destroy(SERVER)
+
+
+def test_a_guest_that_is_thawed_is_left_alone(rig: Rig) -> None:
+    rig.driver.thaw(SERVER)
+    rig.driver.spawn(rig.spec())
+    rig.driver.thaw(SERVER)
+    rig.driver.freeze(SERVER)
+    rig.driver.thaw(SERVER)
+    assert rig.driver.power_state(SERVER) is PowerState.RUNNING
+
+
+def test_a_guest_is_built_anew_after_it_was_destroyed_but_for_some_disks(rig: Rig) -> None:
+    blank = Disk(device_name="/dev/vdb", source=BlankDisk(size_mb=8))
+    spec = rig.spec(disks=(rig.root(), blank))
+    rig.driver.spawn(spec)
+    for _ in range(2):
+        rig.driver.destroy(SERVER, keep=("/dev/vdb",))
+    assert rig.driver.power_state(SERVER) is PowerState.NOSTATE
+    rig.driver.spawn(spec)
+    assert rig.driver.power_state(SERVER) is PowerState.RUNNING
+    rig.driver.destroy(SERVER)
+    assert rig.driver.guests() == []

@@ -18,7 +18,12 @@ from nephele.kernel.trace import Span, read_spans
 ACTION_NOT_FOUND = Error(
     "action.not_found", 404, "Action for request_id {request_id} on instance {server_id} not found"
 )
-NAMES = {"reboot_hard": "reboot"}
+NAMES = {
+    "reboot_hard": "reboot",
+    "snapshot": "createImage",
+    "backup": "createBackup",
+    "shelve_offload": "shelveOffload",
+}
 """What the API calls an operation, where it is not its kind."""
 
 

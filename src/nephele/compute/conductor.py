@@ -15,6 +15,7 @@ from nephele.compute.rows import devices_of, server_row
 from nephele.compute.scheduler.messages import SELECT_HOST, GroupMembership, Selection
 from nephele.compute.states import States
 from nephele.compute.tables import block_devices, servers
+from nephele.image.service import Images
 from nephele.kernel.bus import Bus, Method
 from nephele.kernel.clock import Clock, Instant
 from nephele.kernel.context import Context
@@ -53,6 +54,7 @@ class Conductor:
         bus: the way to hosts and the scheduler.
         clock: time.
         tokens: Keystone.
+        images: Glance.
         networks: Neutron.
         volumes: Cinder.
         placement: Placement.
@@ -67,6 +69,7 @@ class Conductor:
         bus: Bus,
         clock: Clock,
         tokens: Tokens,
+        images: Images,
         networks: Networks,
         volumes: Volumes,
         placement: Placement,
@@ -75,7 +78,7 @@ class Conductor:
         guests: GuestData,
     ) -> None:
         self.store, self.bus, self.clock, self.tokens = store, bus, clock, tokens
-        self.networks, self.volumes, self.placement = networks, volumes, placement
+        self.images, self.networks, self.volumes, self.placement = images, networks, volumes, placement
         self.hosts, self.placing, self.guests = hosts, placing, guests
         self.states = States(clock)
 

@@ -5,6 +5,7 @@ import string
 from collections.abc import Collection
 
 import msgspec
+from msgspec import Struct
 
 from nephele.compute.errors import BAD_BLOCK_DEVICE, BAD_DEVICE, DEVICE_TAKEN, IMAGE_MISSING
 from nephele.compute.model import BlockDevice, FlavorInfo, ImageInfo
@@ -24,6 +25,67 @@ _PREFIX = {
 }
 _NAME = re.compile(r"^/dev/x?[a-z]?d?([a-z]+)[0-9]*$")
 SOURCES = frozenset({"image", "volume", "snapshot", "blank"})
+
+
+class ImageDevice(Struct, frozen=True):
+    """One device of an image that was made of a server's volumes (its property `block_device_mapping`)."""
+
+    source_type: str = "blank"
+    destination_type: str = "volume"
+    snapshot_id: str | None = None
+    volume_id: str | None = None
+    image_id: str | None = None
+    device_name: str | None = None
+    boot_index: int | None = None
+    disk_bus: str | None = None
+    device_type: str | None = None
+    volume_size: int | None = None
+    guest_format: str | None = None
+    delete_on_termination: bool = False
+
+    def asked(self) -> NewDevice:
+        """The device as a launch asks for one."""
+        return NewDevice(
+            source=self.source_type,
+            destination=self.destination_type,
+            uuid=self.snapshot_id or self.volume_id or self.image_id or "",
+            boot_index=self.boot_index,
+            size_gb=self.volume_size,
+            guest_format=self.guest_format or "",
+            disk_bus=self.disk_bus or "",
+            device_type=self.device_type or "disk",
+            device_name=self.device_name or "",
+            delete_on_termination=self.delete_on_termination,
+        )
+
+
+def of_image(properties: dict[str, str]) -> list[NewDevice]:
+    """The devices that an image asks for itself.  Raises BAD_BLOCK_DEVICE."""
+    said = properties.get("block_device_mapping")
+    if not said:
+        return []
+    try:
+        return [device.asked() for device in msgspec.json.decode(said, type=list[ImageDevice])]
+    except msgspec.DecodeError as error:
+        raise BAD_BLOCK_DEVICE(reason=f"the image's block_device_mapping can't be read: {error}") from None
+
+
+def with_those_of_image(request: NewServer, properties: dict[str, str]) -> NewServer:
+    """The request with its image's devices; one that it names itself under the same device name wins.
+
+    Where the image brings what is to be booted from, the image has no data to boot from.
+    """
+    own = of_image(properties)
+    if not own:
+        return request
+    named = {device.device_name for device in request.devices if device.device_name}
+    own = [device for device in own if device.device_name not in named]
+    asked = list(request.devices)
+    image_id = request.image_id
+    if any(device.boot_index == 0 for device in own):
+        image_id = ""
+        asked = [device for device in asked if (device.source, device.boot_index) != ("image", 0)]
+    return msgspec.structs.replace(request, image_id=image_id, devices=(*own, *asked))
 
 
 def plan(request: NewServer, flavor: FlavorInfo, image: ImageInfo) -> list[NewDevice]:

@@ -88,6 +88,9 @@ KEY_NOT_FOUND = Error("key_pair.not_found", 404, "Keypair {name} not found for u
 BAD_PUBLIC_KEY = Error("key_pair.bad_key", 400, "Keypair data is invalid: {reason}")
 FLAVOR_EXISTS = Error("flavor.exists", 409, "Flavor with {what} {value} already exists.")
 
+NO_BACKUP_OF_VOLUMES = Error("server.no_backup_of_volumes", 400, "Backup is not supported for volume-backed instances.")
+SNAPSHOT_QUOTA = Error("server.snapshot_quota", 403, "{reason}")
+NO_ROOT_DISK = Error("server.no_root_disk", 500, "Instance {server_id} has no disk that it boots from.")
 NOT_YOUR_SERVER = Error(
     "conductor.not_yours",
     403,

@@ -96,7 +96,7 @@ class Launching:
         image = self._image(caller, request, flavor)
         key = self._key(caller, request)
         self._check_words(request)
-        planned = disks.plan(request, flavor.info(), image)
+        planned = disks.plan(disks.with_those_of_image(request, image.properties), flavor.info(), image)
         with self.store.write() as db:
             limits = self.quotas.limits(caller.project_id)
             self._check_items(request, limits)
@@ -139,9 +139,11 @@ class Launching:
             raise e.BAD_IMAGE(image_id=image_id) from None
         if image.status != Status.ACTIVE:
             raise e.IMAGE_NOT_ACTIVE(image_id=image_id, status=image.status)
-        local = root is None or root.destination == "local"
+        own = next((device for device in disks.of_image(image.properties) if device.boot_index == 0), None)
+        self._check_bootable(caller, own)
+        local = own is None and (root is None or root.destination == "local")
         _check_size(image, flavor, local_root=local)
-        return _remembered(image, request.image_id)
+        return _remembered(image, "" if own else request.image_id)
 
     def _check_bootable(self, caller: Context, root: NewDevice | None) -> None:
         """Refuse to boot from a volume, or a snapshot of one, that is not said to be bootable."""

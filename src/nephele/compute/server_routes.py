@@ -8,6 +8,7 @@ from nephele.compute.api import (
     server_labels,
     server_volumes,
     servers,
+    snapshots,
 )
 from nephele.compute.api.security_groups import GroupName
 from nephele.compute.api.server_actions import ConsoleLines, Reboot
@@ -49,6 +50,10 @@ SERVER_ROUTES = [
     Route("POST", ACTION, server_actions.resume, rule("os-suspend-server:resume"), action="resume", status=202),
     Route("POST", ACTION, rescue.rescue, rule("os-rescue"), rescue.Rescue | None, action="rescue"),
     Route("POST", ACTION, rescue.unrescue, rule("os-unrescue"), action="unrescue", status=202),
+    Route("POST", ACTION, snapshots.create_image, rule("servers:create_image"), snapshots.CreateImage,
+          action="createImage", status=202),
+    Route("POST", ACTION, snapshots.create_backup, rule("os-create-backup"), snapshots.CreateBackup,
+          action="createBackup", status=202),
     Route("POST", ACTION, server_actions.console_output, rule("os-console-output"), ConsoleLines,
           action="os-getConsoleOutput"),
     Route("GET", "/v2.1/servers/{server_id}/os-instance-actions", server_actions.index,

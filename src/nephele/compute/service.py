@@ -28,6 +28,7 @@ from nephele.compute.quotas import ComputeQuotas
 from nephele.compute.rescuing import Rescuing
 from nephele.compute.scheduler.service import Scheduler
 from nephele.compute.servers import Servers
+from nephele.compute.snapshots import Snapshots
 from nephele.compute.tables import block_devices
 from nephele.compute.tables import servers as servers_table
 from nephele.compute.usage import Usages
@@ -109,11 +110,13 @@ class Compute:
         self.scheduler = Scheduler(store, placement, self.placing, settings.scheduler.filtering)
         self.guests = GuestData(store, networks, settings.vendor_data)
         self.conductor = Conductor(
-            store, bus, clock, identity, networks, volumes, placement, self.hosts, self.placing, self.guests
+            *(store, bus, clock, identity, images, networks, volumes, placement),
+            *(self.hosts, self.placing, self.guests),
         )
         self.servers = Servers(store, bus, clock, engine, self.quotas, identity.delegate)
         self.plugging = Plugging(self.servers, volumes, clock, ids)
         self.rescuing = Rescuing(store, self.servers, images, volumes)
+        self.snapshots = Snapshots(store, ids, self.servers, images, volumes, self.quotas)
         self.labels = Labels(store, self.servers)
         self.actions = Actions(store)
         self.doctor = Doctor(self)

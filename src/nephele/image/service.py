@@ -217,6 +217,14 @@ class Images:
             raise
         return self.show(caller, image.id)
 
+    def receive(self, caller: Context, image_id: str, chunks: Iterable[bytes]) -> None:
+        """Give a queued image its data.  Done where it is active already: whoever sends may ask twice.
+
+        Raises IMAGE_NOT_FOUND, IMAGE_GONE where it is deleted meanwhile, and what `Transfer.fill` raises.
+        """
+        if self.show(caller, image_id).status != Status.ACTIVE:
+            self.transfer.fill(caller, image_id, chunks, move=False)
+
     def seed(self, name: str, owner: str, source: Path | None = None) -> str:
         """The id of the public image of that name in a new cloud, made where it is not there.  Idempotent.
 
@@ -368,6 +376,10 @@ class Images:
         """At most `limit` images that the caller sees, newest first, behind `marker`; those of a name, or all."""
         named = (listing.Compare("name", "eq", name),) if name else ()
         return self.list(caller, Listing(Page(limit, marker, listing.NEWEST_FIRST), compares=named))
+
+    def alike(self, caller: Context, properties: dict[str, str]) -> tuple[Image, ...]:
+        """The newest 1,000 images that the caller sees and that have these properties, newest first."""
+        return self.list(caller, Listing(Page(1000, "", listing.NEWEST_FIRST), properties=properties))
 
     def _shows(self, caller: Context, image: Image, known: dict[tuple[str | None, str], bool]) -> bool:
         """Whether the policy shows the image; asked once for each owner and visibility."""

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from nephele.image import qcow2, rows
+from nephele.image import rows
 from nephele.image.errors import FORMATS_MISSING, IMAGE_GONE, QUOTA_FULL, WRONG_STATUS
 from nephele.image.files import Writer
 from nephele.image.formats import Inspection
 from nephele.image.model import STORE_ID, Image, Status, Written
+from nephele.kernel import qcow2
 from nephele.kernel.clock import seconds
 from nephele.kernel.context import Context
 

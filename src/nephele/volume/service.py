@@ -335,6 +335,55 @@ class Volumes:
             return Ready(Readiness.COMING, volume.status)
         return Ready(Readiness.FAILED, volume.status, self.messages.latest(volume_id))
 
+    def take_snapshot(self, ctx: Context, volume_id: str, snapshot_id: str, name: str) -> None:
+        """Take a snapshot of a volume that a server may have; its id is the caller's, who may ask twice.
+
+        Raises as `Snapshots.create`.
+        """
+        with self.parts.store.write():
+            volume = self.show(ctx, volume_id)
+            if not self._has_snapshot(snapshot_id):
+                self.snapshots.create(ctx, volume, name, volume.description, {}, in_use=True, id=snapshot_id)
+
+    def snapshot_readiness(self, ctx: Context, snapshot_id: str) -> Ready:
+        """Whether a snapshot is made, now and without waiting."""
+        status = self.snapshots.show(ctx, snapshot_id).status
+        if status == SnapshotStatus.AVAILABLE:
+            return Ready(Readiness.READY, status)
+        kind = Readiness.COMING if status == SnapshotStatus.CREATING else Readiness.FAILED
+        return Ready(kind, status, self.messages.latest(snapshot_id) if kind == Readiness.FAILED else "")
+
+    def discard_snapshot(self, ctx: Context, snapshot_id: str) -> None:
+        """Delete a snapshot whatever its status; for who undoes what it made itself.  Nothing there: nothing done."""
+        with self.parts.store.write():
+            if self._has_snapshot(snapshot_id):
+                self.snapshots.delete(ctx, snapshot_id, force=True)
+
+    def _has_snapshot(self, snapshot_id: str) -> bool:
+        with self.parts.store.read() as db:
+            return db.execute(sa.select(snapshots.c.id).where(snapshots.c.id == snapshot_id)).first() is not None
+
+    def check_snapshots(self, ctx: Context, volume_ids: Collection[str]) -> None:
+        """Refuse unless the project may have a snapshot of each.  Raises TOO_MANY_SNAPSHOTS, TOO_MANY_GIGABYTES."""
+        with self.parts.store.write() as db:
+            for volume_id in volume_ids:
+                volume = self.show(ctx, volume_id)
+                kind = self.types.get(db, volume.type_id)
+                self.quotas.take_snapshot(volume.project_id, kind, volume.size_gb)
+
+    def renew_attachment(self, ctx: Context, attachment_id: str) -> str:
+        """Let go of the host, not of the server: the volume is reserved for it; answers the new attachment's id."""
+        with self.parts.store.write():
+            old = self.attachments.show(ctx, attachment_id)
+            mode = old.mode if old.mode in ("rw", "ro") else ""
+            made = self.attachments.reserve(ctx, old.volume_id, old.server_id, mode)
+            self.attachments.remove(ctx, attachment_id)
+            return made.id
+
+    def reimage(self, ctx: Context, volume_id: str, image_id: str) -> None:
+        """Let a volume that is reserved for a server begin anew with an image.  Raises as `Changes.reimage`."""
+        self.changes.reimage(ctx, volume_id, image_id, reserved=True)
+
     def reserve(self, ctx: Context, volume_id: str, server_id: str, *, mode: str = "rw") -> str:
         """Promise a volume to a server; answers the attachment's id.  Raises as `Attachments.reserve`."""
         return self.attachments.reserve(ctx, volume_id, server_id, mode).id

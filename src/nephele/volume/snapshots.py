@@ -43,8 +43,9 @@ class Snapshots:
         *,
         in_use: bool,
         group_snapshot_id: str | None = None,
+        id: str = "",
     ) -> Snapshot:
-        """Take a snapshot; `in_use` accepts an attached volume too.
+        """Take a snapshot; `in_use` accepts an attached volume too; an empty `id` is chosen for it.
 
         Raises INVALID_VOLUME for a volume in another status, TOO_MANY_SNAPSHOTS, TOO_MANY_GIGABYTES.
         """
@@ -58,7 +59,7 @@ class Snapshots:
             life.check(move, volume, sentence)
             self._quotas.take_snapshot(volume.project_id, Types.get(db, volume.type_id), volume.size_gb)
             made = Snapshot(
-                id=parts.ids.uuid(),
+                id=id or parts.ids.uuid(),
                 volume_id=volume.id,
                 project_id=volume.project_id,
                 user_id=ctx.user_id,

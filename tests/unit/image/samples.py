@@ -2,7 +2,7 @@
 
 import struct
 
-from nephele.image import qcow2
+from nephele.kernel import qcow2
 
 QCOW2 = qcow2.EMPTY
 RAW = bytes(range(256)) * 8

@@ -13,13 +13,13 @@ import pytest
 from tests.conftest import CALLERS, Http
 from tests.unit.image import samples
 
-from nephele.image import qcow2
 from nephele.image.api.stream import chunks
 from nephele.image.errors import IMAGE_GONE, UNSAFE
 from nephele.image.messages import ASK_IMAGE, AskImage
 from nephele.image.model import Image, Limits, NewImage, Status
 from nephele.image.policy import RULES
 from nephele.image.service import Images
+from nephele.kernel import qcow2
 from nephele.kernel.bus import LocalBus
 from nephele.kernel.clock import FakeClock
 from nephele.kernel.errors import Refused

@@ -17,9 +17,11 @@ from nephele.compute.agent.launcher import Launcher
 from nephele.compute.agent.plugger import Plugger
 from nephele.compute.agent.power import PowerSwitch
 from nephele.compute.agent.rescuer import Rescuer
+from nephele.compute.agent.snapshots import SnapshotTaker
 from nephele.compute.messages import freezing as f
 from nephele.compute.messages import plugging
 from nephele.compute.messages import rescue as r
+from nephele.compute.messages.snapshots import DROP_SNAPSHOT, QUIESCE, TAKE_SNAPSHOT, UPLOAD_SNAPSHOT
 from nephele.compute.virt.driver import PowerChange
 from nephele.kernel.bus import Method
 from nephele.kernel.errors import Refused
@@ -68,6 +70,11 @@ class ComputeAgent:
         self._serve(r.FETCH_IMAGE, rescuer.fetch, pool)
         self._serve(r.RESCUE, rescuer.rescue, pool)
         self._serve(r.UNRESCUE, rescuer.unrescue, pool)
+        taker = SnapshotTaker(self.host)
+        self._serve(TAKE_SNAPSHOT, taker.take, pool)
+        self._serve(UPLOAD_SNAPSHOT, taker.upload, pool)
+        self._serve(DROP_SNAPSHOT, taker.drop, pool)
+        self._serve(QUIESCE, taker.quiesce, pool)
         self.bus.serve(m.INTERRUPT, self.interrupt, at=self.host.name, pool=pool)
         self._serve(plugging.ATTACH_VOLUME, plugger.attach_volume, pool)
         self._serve(plugging.DETACH_VOLUME, plugger.detach_volume, pool)

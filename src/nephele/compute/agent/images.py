@@ -15,6 +15,8 @@ from nephele.kernel.trace import Span
 _CHUNK = 1 << 20
 Download = Callable[[str, str], Iterator[bytes]]
 """From image id and token to the image's bytes."""
+Upload = Callable[[str, str, Iterator[bytes]], None]
+"""With image id, token and bytes: gives a queued image its data; done where it has them already."""
 
 
 class BaseImages:
@@ -24,12 +26,14 @@ class BaseImages:
         directory: where they are; on the file system of the guests' disks.
         host: this host's name, for errors.
         download: fetches an image whose file this host cannot reach.
+        upload: sends the data of an image that was made here.
     """
 
-    def __init__(self, directory: Path, host: str, download: Download) -> None:
+    def __init__(self, directory: Path, host: str, download: Download, upload: Upload) -> None:
         self.directory = directory
         self.host = host
         self.download = download
+        self.upload = upload
         self._locks = KeyedLocks()
         directory.mkdir(parents=True, exist_ok=True)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import Meta, Struct
 
 from nephele.compute.api.server_bodies import Metadata
+from nephele.compute.api.server_views import links
 from nephele.compute.labels import ITEM_NOT_FOUND
 from nephele.image.model import Change, Image, Status
 from nephele.kernel.clock import iso
@@ -92,6 +93,7 @@ def _brief(call: Call, image: Image) -> dict[str, Any]:
 
 
 def _view(call: Call, image: Image) -> dict[str, Any]:
+    server_id = image.properties.get("instance_uuid", "")
     return {
         **_brief(call, image),
         "status": STATUS.get(image.status, "UNKNOWN"),
@@ -102,6 +104,7 @@ def _view(call: Call, image: Image) -> dict[str, Any]:
         "minRam": image.min_ram,
         "metadata": image.properties,
         "OS-EXT-IMG-SIZE:size": image.size,
+        **({"server": {"id": server_id, "links": links(call, server_id)}} if server_id else {}),
     }
 
 

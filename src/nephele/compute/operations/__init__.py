@@ -6,18 +6,21 @@ from nephele.compute.operations.freezing import PAUSE, RESUME, SUSPEND, UNPAUSE
 from nephele.compute.operations.plugging import ATTACH_VOLUME, DETACH_VOLUME, EXTEND_VOLUME
 from nephele.compute.operations.power import REBOOT, REBOOT_HARD, START, STOP
 from nephele.compute.operations.rescue import RESCUE, UNRESCUE
+from nephele.compute.operations.snapshot import BACKUP, SNAPSHOT
 
 OPERATIONS = (
     *(BOOT, DELETE),
     *(START, STOP, REBOOT, REBOOT_HARD),
     *(PAUSE, UNPAUSE, SUSPEND, RESUME),
     *(RESCUE, UNRESCUE),
+    *(SNAPSHOT, BACKUP),
     *(ATTACH_VOLUME, DETACH_VOLUME, EXTEND_VOLUME),
 )
 """Every operation on a server."""
 
 __all__ = [
     "ATTACH_VOLUME",
+    "BACKUP",
     "BOOT",
     "DELETE",
     "DETACH_VOLUME",
@@ -28,6 +31,7 @@ __all__ = [
     "REBOOT_HARD",
     "RESCUE",
     "RESUME",
+    "SNAPSHOT",
     "START",
     "STOP",
     "SUSPEND",

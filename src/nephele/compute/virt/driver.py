@@ -5,7 +5,7 @@ answers the same.  The agent never runs two methods for one server at the same t
 that can't do its work raises `Refused` with an error of `virt/errors.py`; nothing else.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import IntEnum, StrEnum
 from typing import Protocol
 
@@ -208,8 +208,11 @@ class Driver(Protocol):
         """
         ...
 
-    def destroy(self, server_id: str) -> None:
-        """Stop and forget the guest and remove its local disks and files.  Nothing there: nothing done."""
+    def destroy(self, server_id: str, *, keep: tuple[str, ...] = ()) -> None:
+        """Stop and forget the guest and remove its local disks and files.  Nothing there: nothing done.
+
+        The local disks with the device names `keep` stay, for a guest that is to be spawned with them.
+        """
         ...
 
     def start(self, spec: GuestSpec) -> None:
@@ -286,6 +289,37 @@ class Driver(Protocol):
 
     def detach_nic(self, server_id: str, nic: Nic, timeout: int) -> None:
         """Unplug a network interface."""
+        ...
+
+    def freeze(self, server_id: str) -> bool:
+        """Have the guest's agent write what is cached to its disks and hold further writes; whether it did.
+
+        A guest whose agent does not answer, or that has none, goes on as before.
+        """
+        ...
+
+    def thaw(self, server_id: str) -> None:
+        """Let a frozen guest write again; one that is not frozen, or not there, is left as it is."""
+        ...
+
+    def take_snapshot(
+        self, server_id: str, name: str, device_name: str, *, must_freeze: bool, check: Callable[[], None]
+    ) -> DiskFormat:
+        """Copy a local disk as it is at one moment, with what it builds on, and keep the copy under `name`.
+
+        A guest that runs is frozen for that moment, where its agent answers, and goes on while the copy is made.
+        `check` is called now and then and may raise to give up.  A copy that is whole is not made again.
+
+        Raises GUEST_NOT_FOUND, DISK_MISSING where the guest has no such local disk, or NOT_FROZEN.
+        """
+        ...
+
+    def read_snapshot(self, server_id: str, name: str) -> Iterator[bytes]:
+        """The bytes of a copy; raises SNAPSHOT_MISSING."""
+        ...
+
+    def drop_snapshot(self, server_id: str, name: str) -> None:
+        """Remove a copy, whole or not; end its making.  Nothing there: nothing done."""
         ...
 
     def console_output(self, server_id: str, max_bytes: int) -> bytes:

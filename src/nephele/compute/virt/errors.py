@@ -42,6 +42,13 @@ DISK_TOOL_FAILED = Error(
     "{tool} failed on {path}: {reason}",
     "See whether the disk is full or the image is damaged.",
 )
+SNAPSHOT_MISSING = Error("virt.snapshot_missing", 409, "Guest {server_id} has no snapshot {name} on this host.")
+NOT_FROZEN = Error(
+    "virt.not_frozen",
+    409,
+    "Guest {server_id} must be frozen for a snapshot, as its image says, and its agent does not answer.",
+    "Run qemu-guest-agent in the guest, or take os_require_quiesce from its image.",
+)
 DEVICE_IN_USE = Error("virt.device_in_use", 409, "Device {device} of guest {server_id} is in use.")
 DETACH_REFUSED = Error(
     "virt.detach_refused",

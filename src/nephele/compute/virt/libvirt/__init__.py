@@ -5,6 +5,7 @@
     layout.py      where a guest's files are
     domain.py      a guest's definition; devices.py its disks and nics; hardware.py its choices
     disks.py       overlays and blank disks; qcow2.py, config_drive.py; tools.py runs programs with limits
+    snapshots.py   copies of disks as they are at one moment
     power.py       start, stop, pause; hotplug.py attach and detach; console.py what a guest wrote
     host.py        the inventory; kvm_probe.py whether KVM is worth using
     driver.py      all of it as a `Driver`

@@ -1,10 +1,20 @@
 """The libvirt driver: each method looks first, then touches, and can be asked again after any interruption."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from nephele.compute.virt.driver import RESCUE_DISK, Disk, Guest, GuestSpec, HostInventory, Nic, PowerChange, PowerState
+from nephele.compute.virt.driver import (
+    RESCUE_DISK,
+    Disk,
+    DiskFormat,
+    Guest,
+    GuestSpec,
+    HostInventory,
+    Nic,
+    PowerChange,
+    PowerState,
+)
 from nephele.compute.virt.errors import GUEST_NOT_FOUND, SPEC_UNSUPPORTED
 from nephele.compute.virt.libvirt.config_drive import write_config_drive
 from nephele.compute.virt.libvirt.connection import Connection, Domain, forget_definition
@@ -17,6 +27,7 @@ from nephele.compute.virt.libvirt.hotplug import Hotplug
 from nephele.compute.virt.libvirt.kvm_probe import kvm_is_fast
 from nephele.compute.virt.libvirt.layout import InstanceDir, Layout
 from nephele.compute.virt.libvirt.power import Power
+from nephele.compute.virt.libvirt.snapshots import Snapshots
 from nephele.kernel.clock import Clock
 from nephele.kernel.errors import Refused
 
@@ -37,6 +48,7 @@ class LibvirtDriver:
         self._connection = _connected(uri, self._happenings)
         self._power = Power(self._connection, self._happenings)
         self._hotplug = Hotplug(self._connection, self._happenings)
+        self._snapshots = Snapshots(self._connection, self._happenings)
         with self._connection.asking("tell what it can"):
             opened = self._connection.get()
             self._capabilities = Capabilities(opened.getCapabilities())
@@ -88,14 +100,19 @@ class LibvirtDriver:
         make_disks(spec, where)
         self._start(spec, where, xml)
 
-    def destroy(self, server_id: str) -> None:
+    def destroy(self, server_id: str, *, keep: tuple[str, ...] = ()) -> None:
         domain = self._connection.find(server_id)
         if domain is not None:
             self._power.pull_plug(domain)
             with self._connection.asking("forget the guest", server_id):
                 forget_definition(domain)
             self._happenings.wait_forgotten(server_id, timeout=1)
-        self._where(server_id).remove()
+        where = self._where(server_id)
+        kept = frozenset[Path]().union(*(where.disks(name) for name in keep))
+        if kept:
+            where.clear(kept)
+        else:
+            where.remove()
 
     def start(self, spec: GuestSpec) -> None:
         if self._known_state(spec.server_id) not in (PowerState.RUNNING, PowerState.PAUSED):
@@ -181,6 +198,26 @@ class LibvirtDriver:
 
     def detach_nic(self, server_id: str, nic: Nic, timeout: int) -> None:
         self._hotplug.detach_nic(self._connection.domain(server_id), nic, timeout)
+
+    def freeze(self, server_id: str) -> bool:
+        return self._snapshots.freeze(self._connection.domain(server_id))
+
+    def thaw(self, server_id: str) -> None:
+        domain = self._connection.find(server_id)
+        if domain is not None:
+            self._snapshots.thaw(domain)
+
+    def take_snapshot(
+        self, server_id: str, name: str, device_name: str, *, must_freeze: bool, check: Callable[[], None]
+    ) -> DiskFormat:
+        where = self._where(server_id)
+        return self._snapshots.take(server_id, where, name, device_name, must_freeze=must_freeze, check=check)
+
+    def read_snapshot(self, server_id: str, name: str) -> Iterator[bytes]:
+        return self._snapshots.read(server_id, self._where(server_id), name)
+
+    def drop_snapshot(self, server_id: str, name: str) -> None:
+        self._snapshots.drop(server_id, self._where(server_id), name)
 
     def console_output(self, server_id: str, max_bytes: int) -> bytes:
         self._connection.domain(server_id)

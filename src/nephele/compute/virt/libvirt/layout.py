@@ -64,6 +64,14 @@ class InstanceDir:
             return None
         return self.path / f"{disk.file or disk.device_name.removeprefix('/dev/')}.{disk_format(disk)}"
 
+    def snapshot(self, name: str) -> Path:
+        """The copy of a disk that is kept under that name."""
+        return self.path / f"snapshot-{name}.qcow2"
+
+    def disks(self, device_name: str) -> frozenset[Path]:
+        """The file of a local disk, if it is there."""
+        return frozenset(self.path.glob(f"{device_name.removeprefix('/dev/')}.*"))
+
     def make(self, owner: int = -1) -> None:
         """Make the folders, owned by whom QEMU runs as: it makes sockets there.  Others may pass but not look.
 
@@ -76,6 +84,14 @@ class InstanceDir:
                 folder.mkdir(mode=0o711, exist_ok=True)
                 if os.geteuid() == 0:
                     os.chown(folder, owner, -1)
+
+    def clear(self, keep: frozenset[Path]) -> None:
+        """Remove the files of the guest, but for these."""
+        with _folders:
+            for folder in {self.path, self.sockets}:
+                for file in folder.iterdir() if folder.exists() else ():
+                    if file not in keep:
+                        file.unlink()
 
     def remove(self) -> None:
         """Remove all files of the guest, and with the last guest's the folder for sockets."""

@@ -1,7 +1,8 @@
 """The hypervisor of one simulated host."""
 
 import sqlite3
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ import msgspec
 from nephele.compute.virt.driver import (
     RESCUE_DISK,
     Disk,
+    DiskFormat,
     FileDisk,
     Guest,
     GuestSpec,
@@ -27,13 +29,17 @@ from nephele.compute.virt.errors import (
     DOMAIN_NAME_TAKEN,
     GUEST_NOT_FOUND,
     GUEST_NOT_RUNNING,
+    NOT_FROZEN,
+    SNAPSHOT_MISSING,
 )
-from nephele.compute.virt.sim.text import disk_line, nic_line
+from nephele.compute.virt.sim.text import disk_bytes, disk_line, nic_line, snapshot_text
+from nephele.kernel import qcow2
 from nephele.kernel.clock import Clock, iso
 
 Fault = Callable[[str, str], None]
 """Called with a method's name and the server's id before the method works; may raise."""
 
+COPY = "copy of "
 MEMORY = "memory"
 """What a suspended guest keeps."""
 _encode = msgspec.msgpack.Encoder().encode
@@ -101,7 +107,8 @@ class SimDriver:
         elif state is not PowerState.RUNNING:
             self._move(spec.server_id, PowerState.RUNNING, "started")
 
-    def destroy(self, server_id: str) -> None:
+    def destroy(self, server_id: str, *, keep: tuple[str, ...] = ()) -> None:
+        """As the protocol says; what a simulated disk held is known only by its name, so `keep` keeps nothing."""
         self._enter("destroy", server_id)
         gone = self._world.query(
             "DELETE FROM guests WHERE host = ? AND server_id = ? RETURNING power_state", self.host, server_id
@@ -231,6 +238,46 @@ class SimDriver:
             self._check_lets_go(server_id, nic.mac, timeout)
             self._keep(msgspec.structs.replace(spec, nics=left), f"detached {nic.mac}")
 
+    def freeze(self, server_id: str) -> bool:
+        self._enter("freeze", server_id)
+        if self._known(server_id) is not PowerState.RUNNING:
+            return False
+        self._say(server_id, "file systems frozen")
+        return True
+
+    def thaw(self, server_id: str) -> None:
+        self._enter("thaw", server_id)
+        if self._state(server_id) is PowerState.RUNNING:
+            self._say(server_id, "file systems thawed")
+
+    def take_snapshot(
+        self, server_id: str, name: str, device_name: str, *, must_freeze: bool, check: Callable[[], None]
+    ) -> DiskFormat:
+        """As the protocol says: the copy says of which guest it is, and has the size of its disk."""
+        self._enter("take_snapshot", server_id)
+        spec = self.spec(server_id)
+        disk = next((d for d in spec.disks if d.device_name == device_name and not d.volume_id), None)
+        if disk is None:
+            raise DISK_MISSING(path=device_name, server_id=server_id)
+        if must_freeze and self._state(server_id) is PowerState.PAUSED:
+            raise NOT_FROZEN(server_id=server_id)
+        check()
+        copy = qcow2.holding(snapshot_text(spec, disk, self._now()), disk_bytes(disk))
+        self._keep_also(server_id, COPY + name, zlib.compress(copy, 1))
+        self._say(server_id, f"{device_name} copied")
+        return DiskFormat.QCOW2
+
+    def read_snapshot(self, server_id: str, name: str) -> Iterator[bytes]:
+        self._enter("read_snapshot", server_id)
+        copy = self._kept(server_id, COPY + name)
+        if copy is None:
+            raise SNAPSHOT_MISSING(server_id=server_id, name=name)
+        return iter((zlib.decompress(copy),))
+
+    def drop_snapshot(self, server_id: str, name: str) -> None:
+        self._enter("drop_snapshot", server_id)
+        self._forget(server_id, COPY + name)
+
     def console_output(self, server_id: str, max_bytes: int) -> bytes:
         self._enter("console_output", server_id)
         text: str = self._column("console", server_id)
@@ -294,6 +341,13 @@ class SimDriver:
             *(state, f"{self._now()} {what}\n", self.host, server_id),
         )
         self._tell(server_id, state)
+
+    def _say(self, server_id: str, what: str) -> None:
+        """A line of its console."""
+        self._world.query(
+            "UPDATE guests SET console = console || ? WHERE host = ? AND server_id = ?",
+            *(f"{self._now()} {what}\n", self.host, server_id),
+        )
 
     def _keep(self, spec: GuestSpec, what: str = "") -> None:
         self._world.query(

@@ -53,7 +53,7 @@ CREATE TRIGGER IF NOT EXISTS memory_read AFTER UPDATE OF power_state ON guests W
     DELETE FROM kept WHERE host = NEW.host AND server_id = NEW.server_id AND name = 'memory';
 END;
 """
-"""`kept` is what a guest has besides: the memory of one that is suspended, …"""
+"""`kept` is what a guest has besides: the memory of one that is suspended, copies of its disk, …"""
 
 
 class SimWorld:

@@ -20,6 +20,8 @@ class SimHost(Struct, frozen=True, forbid_unknown_fields=True):
     disk_gb: int = 2_000
     delays: dict[str, float] = {}
     """Seconds that its hypervisor takes, by the driver's method; `shutdown`: that guests need to shut down."""
+    faults: dict[str, float] = {}
+    """How likely its hypervisor refuses a call, from 0 to 1, by the driver's method."""
 
 
 class Quotas(Struct, frozen=True, forbid_unknown_fields=True):

@@ -75,13 +75,17 @@ class Hypervisors:
     def _open_drivers(self) -> Iterator[tuple[str, Driver]]:
         settings = self.settings
         if settings.driver == "sim":
-            from nephele.compute.virt.sim import SimWorld
+            from nephele.compute.virt.sim import SimWorld, chance_of
 
             world, size = SimWorld(settings.state_dir / "sim.db", clock=self.clock), settings.sim_host
             for number in range(1, settings.hosts + 1):
                 name = f"sim-{number:03d}"
                 cpus, memory, disk = size.vcpus, size.memory_mb, size.disk_gb
-                yield name, world.host(name, vcpus=cpus, memory_mb=memory, disk_gb=disk, delays=size.delays)
+                refuse = chance_of(size.faults) if size.faults else None
+                yield (
+                    name,
+                    world.host(name, vcpus=cpus, memory_mb=memory, disk_gb=disk, delays=size.delays, fault=refuse),
+                )
         else:
             from nephele.compute.virt.libvirt import open_driver
 

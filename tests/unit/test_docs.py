@@ -74,11 +74,12 @@ def test_every_option_of_up_is_told() -> None:
     assert [option for option in options if f"`{option} " not in page] == []
 
 
-def test_the_page_of_states_is_the_table_of_states() -> None:
-    spec = importlib.util.spec_from_file_location("states", ROOT / "scripts/states.py")
+@pytest.mark.parametrize("page", ["states", "microversions"])
+def test_printed_pages_are_what_the_code_says(page: str) -> None:
+    spec = importlib.util.spec_from_file_location(page, ROOT / f"scripts/{page}.py")
     assert spec is not None
     assert spec.loader is not None
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    told = (ROOT / "docs/states.md").read_text()
-    assert told == script.page(), "run `python scripts/states.py > docs/states.md`"
+    told = (ROOT / f"docs/{page}.md").read_text()
+    assert told == script.page(), f"run `python scripts/{page}.py > docs/{page}.md`"

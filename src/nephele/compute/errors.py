@@ -107,4 +107,10 @@ VOLUME_NOT_READY = Error(
     "server.volume_not_ready", 500, "Volume {volume_id} did not become ready: it is {status}. {reason}"
 )
 INTERRUPTED = Error("agent.interrupted", 409, "What was done to instance {server_id} was interrupted.")
+CANNOT_PIN = Error(
+    "server.cannot_pin",
+    409,
+    "Instance {server_id} cannot be pinned to availability zone {zone}: it is pinned to {now} and is in {here}.",
+    "A pinned server is unpinned first (null); then it can be pinned to the zone where it is.",
+)
 HOST_LOST = Error("server.host_lost", 500, "The server is on no host.")

@@ -37,6 +37,8 @@ from nephele.web.routing import PUBLIC, Api, Route
 VERSIONS = Versions("compute", (2, 1), (2, 104), "X-OpenStack-Nova-API-Version")
 HOST = "/v2.1/os-hosts/{host_name}"
 IMAGE = "/v2.1/images/{image_id}"
+FLAVORS = "limit marker sort_key sort_dir is_public minRam minDisk name"
+HYPERVISORS = "limit marker hypervisor_hostname_pattern with_servers"
 AGGREGATES = "/v2.1/os-aggregates"
 AGGREGATE = f"{AGGREGATES}/{{aggregate_id}}"
 
@@ -62,7 +64,8 @@ ROUTES = [
     Route("DELETE", "/v2.1/os-security-group-rules/{rule_id}", security_groups.delete_rule,
           rule("os-security-groups:rule:delete"), status=202, until=(2, 35)),
 
-    Route("GET", "/v2.1/os-server-groups", server_groups.index, rule("os-server-groups:index")),
+    Route("GET", "/v2.1/os-server-groups", server_groups.index, rule("os-server-groups:index"),
+          query="all_projects limit offset", strict=(2, 75)),
     Route("POST", "/v2.1/os-server-groups", server_groups.create_old, rule("os-server-groups:create"),
           envelope("server_group", server_groups.OldGroup), until=(2, 63)),
     Route("POST", "/v2.1/os-server-groups", server_groups.create, rule("os-server-groups:create"),
@@ -85,9 +88,9 @@ ROUTES = [
     Route("PUT", f"{IMAGE}/metadata/{{key}}", images.set_item, body=images.Item, until=(2, 38)),
     Route("DELETE", f"{IMAGE}/metadata/{{key}}", images.delete_item, status=204, until=(2, 38)),
 
-    Route("GET", "/v2.1/flavors", flavors.index),
+    Route("GET", "/v2.1/flavors", flavors.index, query=FLAVORS, strict=(2, 75)),
     Route("POST", "/v2.1/flavors", flavors.create, rule("os-flavor-manage:create"), envelope("flavor", NewFlavor)),
-    Route("GET", "/v2.1/flavors/detail", flavors.detail),
+    Route("GET", "/v2.1/flavors/detail", flavors.detail, query=FLAVORS, strict=(2, 75)),
     Route("GET", "/v2.1/flavors/{flavor_id}", flavors.show),
     Route("PUT", "/v2.1/flavors/{flavor_id}", flavors.update, rule("os-flavor-manage:update"),
           envelope("flavor", Description), since=(2, 55)),
@@ -107,20 +110,26 @@ ROUTES = [
     Route("POST", "/v2.1/flavors/{flavor_id}/action", flavors.remove_access,
           rule("os-flavor-access:remove_tenant_access"), Tenant, action="removeTenantAccess"),
 
-    Route("GET", "/v2.1/os-keypairs", key_pairs.index, rule("os-keypairs:index")),
+    Route("GET", "/v2.1/os-keypairs", key_pairs.index, rule("os-keypairs:index"),
+          query="user_id limit marker", strict=(2, 75)),
     Route("POST", "/v2.1/os-keypairs", key_pairs.create, rule("os-keypairs:create"), envelope("keypair", NewKeyPair)),
-    Route("GET", "/v2.1/os-keypairs/{name}", key_pairs.show, rule("os-keypairs:show")),
-    Route("DELETE", "/v2.1/os-keypairs/{name}", key_pairs.delete, rule("os-keypairs:delete")),
+    Route("GET", "/v2.1/os-keypairs/{name}", key_pairs.show, rule("os-keypairs:show"), query="user_id",
+          strict=(2, 75)),
+    Route("DELETE", "/v2.1/os-keypairs/{name}", key_pairs.delete, rule("os-keypairs:delete"), query="user_id",
+          strict=(2, 75)),
 
-    Route("GET", "/v2.1/os-services", hosts.services, rule("os-services:list")),
+    Route("GET", "/v2.1/os-services", hosts.services, rule("os-services:list"), query="host binary", strict=(2, 75)),
     Route("PUT", "/v2.1/os-services/{service_id}", hosts.update_service, rule("os-services:update"), ServiceChange,
           since=(2, 53)),
     Route("PUT", "/v2.1/os-services/{service_id}", hosts.update_service_by_name, rule("os-services:update"),
           OldServiceChange, until=(2, 52)),
     Route("DELETE", "/v2.1/os-services/{service_id}", hosts.delete_service, rule("os-services:delete"), status=204),
-    Route("GET", "/v2.1/os-hypervisors", hosts.hypervisors, rule("os-hypervisors:list")),
-    Route("GET", "/v2.1/os-hypervisors/detail", hosts.hypervisors_detail, rule("os-hypervisors:list-detail")),
-    Route("GET", "/v2.1/os-hypervisors/{hypervisor_id}", hosts.hypervisor, rule("os-hypervisors:show")),
+    Route("GET", "/v2.1/os-hypervisors", hosts.hypervisors, rule("os-hypervisors:list"), query=HYPERVISORS,
+          strict=(2, 53)),
+    Route("GET", "/v2.1/os-hypervisors/detail", hosts.hypervisors_detail, rule("os-hypervisors:list-detail"),
+          query=HYPERVISORS, strict=(2, 53)),
+    Route("GET", "/v2.1/os-hypervisors/{hypervisor_id}", hosts.hypervisor, rule("os-hypervisors:show"),
+          query="with_servers", strict=(2, 53)),
     Route("GET", "/v2.1/os-hypervisors/statistics", hosts.statistics, rule("os-hypervisors:statistics"),
           until=(2, 87)),
     Route("GET", "/v2.1/os-hypervisors/{hypervisor_id}/search", hosts.search, rule("os-hypervisors:search"),
@@ -146,21 +155,28 @@ ROUTES = [
           action="remove_host"),
     Route("POST", f"{AGGREGATE}/action", aggregates.set_metadata, rule("os-aggregates:set_metadata"),
           aggregates.Items, action="set_metadata"),
+    Route("POST", f"{AGGREGATE}/images", aggregates.cache_images, rule("os-aggregates:images"), aggregates.Images,
+          status=202, since=(2, 81)),
     Route("GET", "/v2.1/os-availability-zone", hosts.zones, rule("os-availability-zone:list")),
     Route("GET", "/v2.1/os-availability-zone/detail", hosts.zones_detail, rule("os-availability-zone:detail")),
 
-    Route("GET", "/v2.1/os-quota-sets/{tenant_id}", quotas.show, rule("os-quota-sets:show")),
-    Route("GET", "/v2.1/os-quota-sets/{tenant_id}/detail", quotas.detail, rule("os-quota-sets:detail")),
+    Route("GET", "/v2.1/os-quota-sets/{tenant_id}", quotas.show, rule("os-quota-sets:show"), query="user_id",
+          strict=(2, 75)),
+    Route("GET", "/v2.1/os-quota-sets/{tenant_id}/detail", quotas.detail, rule("os-quota-sets:detail"),
+          query="user_id", strict=(2, 75)),
     Route("GET", "/v2.1/os-quota-sets/{tenant_id}/defaults", quotas.defaults, rule("os-quota-sets:defaults")),
     Route("PUT", "/v2.1/os-quota-sets/{tenant_id}", quotas.update, rule("os-quota-sets:update"),
-          envelope("quota_set", QuotaSet)),
-    Route("DELETE", "/v2.1/os-quota-sets/{tenant_id}", quotas.delete, rule("os-quota-sets:delete"), status=202),
+          envelope("quota_set", QuotaSet), query="user_id", strict=(2, 75)),
+    Route("DELETE", "/v2.1/os-quota-sets/{tenant_id}", quotas.delete, rule("os-quota-sets:delete"), status=202,
+          query="user_id", strict=(2, 75)),
     Route("GET", "/v2.1/os-quota-class-sets/{id}", quotas.show_class, rule("os-quota-class-sets:show")),
     Route("PUT", "/v2.1/os-quota-class-sets/{id}", quotas.update_class, rule("os-quota-class-sets:update"),
           envelope("quota_class_set", QuotaSet)),
-    Route("GET", "/v2.1/limits", quotas.limits, rule("limits")),
-    Route("GET", "/v2.1/os-simple-tenant-usage", usage.index, rule("os-simple-tenant-usage:list")),
-    Route("GET", "/v2.1/os-simple-tenant-usage/{tenant_id}", usage.show),
+    Route("GET", "/v2.1/limits", quotas.limits, rule("limits"), query="tenant_id reserved", strict=(2, 75)),
+    Route("GET", "/v2.1/os-simple-tenant-usage", usage.index, rule("os-simple-tenant-usage:list"),
+          query="start end detailed limit marker", strict=(2, 75)),
+    Route("GET", "/v2.1/os-simple-tenant-usage/{tenant_id}", usage.show, query="start end limit marker",
+          strict=(2, 75)),
     Route("GET", "/v2.1/extensions", extensions.index, rule("extensions")),
     Route("GET", "/v2.1/extensions/{alias}", extensions.show, rule("extensions")),
 ]
@@ -187,7 +203,7 @@ NEPHELE_ROUTES = [
 def api(compute: Compute, policy: Policy | None = None) -> list[Api]:
     """Nova's HTTP face at `/compute`, and our own at `/nephele`."""
     policy = policy or Policy(RULES, SCOPES)
-    nova: dict[str, Any] = {"faults": faults.nova, "policy": policy, "hides_methods": True}
+    nova: dict[str, Any] = {"faults": faults.nova, "policy": policy, "hides_methods": True, "strict": (2, 102)}
     return [
         Api("compute", "/compute", compute, ROUTES, versions=VERSIONS, project_prefix="/v2.1", **nova),
         Api("compute", "/compute", compute, OLD_ROUTES, project_prefix="/v2", **nova),

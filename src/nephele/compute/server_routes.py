@@ -5,7 +5,9 @@ from nephele.compute.api import (
     security_groups,
     server_actions,
     server_devices,
+    server_filters,
     server_labels,
+    server_shares,
     server_volumes,
     servers,
     snapshots,
@@ -31,9 +33,10 @@ def rule(name: str) -> str:
 
 # fmt: off
 SERVER_ROUTES = [
-    Route("GET", "/v2.1/servers", servers.index, rule("servers:index")),
+    Route("GET", "/v2.1/servers", servers.index, rule("servers:index"), query=server_filters.QUERY, strict=(2, 75)),
     Route("POST", "/v2.1/servers", servers.create, rule("servers:create"), CreateServerBody, status=202),
-    Route("GET", "/v2.1/servers/detail", servers.detail, rule("servers:detail")),
+    Route("GET", "/v2.1/servers/detail", servers.detail, rule("servers:detail"), query=server_filters.QUERY,
+          strict=(2, 75)),
     Route("GET", "/v2.1/servers/{server_id}", servers.show, rule("servers:show")),
     Route("PUT", "/v2.1/servers/{server_id}", servers.update, rule("servers:update"),
           envelope("server", ChangedServer)),
@@ -57,7 +60,7 @@ SERVER_ROUTES = [
     Route("POST", ACTION, server_actions.console_output, rule("os-console-output"), ConsoleLines,
           action="os-getConsoleOutput"),
     Route("GET", "/v2.1/servers/{server_id}/os-instance-actions", server_actions.index,
-          rule("os-instance-actions:list")),
+          rule("os-instance-actions:list"), query="limit marker changes-since changes-before", strict=(2, 58)),
     Route("GET", "/v2.1/servers/{server_id}/os-instance-actions/{request_id}", server_actions.show,
           rule("os-instance-actions:show")),
 
@@ -81,11 +84,18 @@ SERVER_ROUTES = [
     Route("DELETE", f"{SERVER}/tags/{{tag}}", server_labels.delete_tag, rule("os-server-tags:delete"), status=204,
           since=(2, 26)),
 
+    Route("GET", f"{SERVER}/shares", server_shares.index, rule("os-server-shares:index"), since=(2, 97)),
+    Route("POST", f"{SERVER}/shares", server_shares.create, rule("os-server-shares:create"),
+          envelope("share", server_shares.NewShare), status=201, since=(2, 97)),
+    Route("GET", f"{SERVER}/shares/{{share_id}}", server_shares.show, rule("os-server-shares:show"), since=(2, 97)),
+    Route("DELETE", f"{SERVER}/shares/{{share_id}}", server_shares.delete, rule("os-server-shares:delete"),
+          since=(2, 97)),
     Route("GET", f"{SERVER}/ips", server_devices.ips, rule("ips:index")),
     Route("GET", f"{SERVER}/ips/{{network_label}}", server_devices.ips_of_network, rule("ips:show")),
     Route("GET", f"{SERVER}/os-interface", server_devices.interfaces, rule("os-attach-interfaces:list")),
     Route("GET", f"{SERVER}/os-interface/{{port_id}}", server_devices.interface, rule("os-attach-interfaces:show")),
-    Route("GET", VOLUMES, server_volumes.index, rule("os-volumes-attachments:index")),
+    Route("GET", VOLUMES, server_volumes.index, rule("os-volumes-attachments:index"),
+          query="limit offset", strict=(2, 75)),
     Route("GET", VOLUME, server_volumes.show, rule("os-volumes-attachments:show")),
     *(Route("POST", VOLUMES, server_volumes.attach, rule("os-volumes-attachments:create"),
             envelope("volumeAttachment", kind), since=since, until=until)

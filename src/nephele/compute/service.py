@@ -3,16 +3,18 @@
 import logging
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from nephele.compute import messages as m
 from nephele.compute import rows
 from nephele.compute.actions import Actions
 from nephele.compute.aggregates import Aggregates
 from nephele.compute.conductor import Conductor
 from nephele.compute.doctor import Doctor
+from nephele.compute.errors import BAD_IMAGE
 from nephele.compute.flavors import Flavors
 from nephele.compute.groups import Groups
 from nephele.compute.guest_data import GuestData
@@ -36,10 +38,10 @@ from nephele.config import Settings
 from nephele.identity.service import Identity
 from nephele.image.service import Images
 from nephele.kernel.bus import Bus
-from nephele.kernel.clock import Clock
+from nephele.kernel.clock import Clock, seconds
 from nephele.kernel.context import Context
 from nephele.kernel.engine import Engine
-from nephele.kernel.errors import BAD_REQUEST
+from nephele.kernel.errors import BAD_REQUEST, Refused
 from nephele.kernel.ids import Ids
 from nephele.kernel.store import Store
 from nephele.network.service import Networks
@@ -51,6 +53,8 @@ log = logging.getLogger(__name__)
 UP, DOWN, MAINTENANCE = "UP", "DOWN", "MAINTENANCE"
 CONTROL = ("nova-conductor", "nova-scheduler")
 """The services that this process is."""
+FETCHING = 1800
+"""Seconds that hosts have to fetch images ahead of time."""
 BEAT_EVERY = 10.0
 """Seconds between two times that they are said to be alive."""
 
@@ -124,6 +128,7 @@ class Compute:
             *(store, clock, ids, engine, images, networks, volumes),
             *(self.flavors, self.key_pairs, self.quotas, self.hosts, self.groups),
         )
+        self._delegate = identity.delegate
         self._stopping = threading.Event()
         for operation in OPERATIONS:
             engine.register(operation, self.conductor)
@@ -164,6 +169,19 @@ class Compute:
     def volume_extended(self, context: Context, volume_id: str) -> None:
         """A volume has grown: the guests that have it are told."""
         self.plugging.extended(context, volume_id)
+
+    def cache_images(self, caller: Context, aggregate_id: int, image_ids: Sequence[str]) -> None:
+        """Have the hosts of an aggregate fetch images.  Raises AGGREGATE_NOT_FOUND, or BAD_IMAGE."""
+        aggregate = self.aggregates.show(aggregate_id)
+        for image_id in image_ids:
+            try:
+                self.images.show(caller, image_id)
+            except Refused:
+                raise BAD_IMAGE(image_id=image_id) from None
+        token = self._delegate(caller, aggregate.uuid, self.clock.now() + seconds(FETCHING))
+        ask = m.CacheImages(token=token, request_id=caller.request_id, image_ids=tuple(image_ids))
+        for host in aggregate.hosts:
+            self.bus.cast(m.CACHE_IMAGES, ask, at=host)
 
     def servers_on(self, host: str) -> list[Server]:
         """The servers that are on a host."""

@@ -131,8 +131,21 @@ class Endpoint:
             raw = await bodies.read(call.request, self.api.max_body)
         for route in routes:
             if route.since <= version <= route.until:
+                self._check_query(route, call, version)
                 return route, raw
         raise NOT_FOUND()
+
+    def _check_query(self, route: Route, call: Call, version: Version) -> None:
+        """Refuse parameters that the route doesn't have, from the microversion on that does so."""
+        asked = call.query.names()
+        if asked and version >= (route.strict or self.api.strict):
+            unknown = asked.difference(route.query.split())
+            if unknown:
+                names = ", ".join(sorted(map(repr, unknown)))
+                raise BAD_REQUEST(
+                    reason=f"Additional properties are not allowed ({names} unexpected)."
+                    f" Accepted: {route.query or 'none'}."
+                )
 
     async def _answer(self, route: Route, call: Call, response: falcon.asgi.Response) -> None:
         work = partial(route.handler, self.api.service, call)

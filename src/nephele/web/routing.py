@@ -13,6 +13,8 @@ PUBLIC = "public"
 ANYONE = ""
 """The rule of routes that any verified token may use."""
 
+NEVER = (9999, 0)
+"""Later than any microversion."""
 Handler = Callable[..., Any]
 
 
@@ -35,6 +37,8 @@ class Route:
         since: the first microversion that has this route.
         until: the last microversion that has it.
         waits: runs in a thread.
+        query: the query parameters that it has, in one string.
+        strict: the first microversion in which any other is refused; None: as the service has it.
     """
 
     method: str
@@ -47,6 +51,8 @@ class Route:
     since: Version = (0, 0)
     until: Version = (9, 999)
     waits: bool = False
+    query: str = ""
+    strict: Version | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ class Api:
         project_prefix: paths below this may be followed by a project id, which is checked and dropped:
             `/v2.1` makes `/v2.1/{project_id}/servers` another name of `/v2.1/servers`.
         exact_paths: a path with a slash too many at its end is not there.
+        strict: the first microversion in which query parameters that a route doesn't have are refused.
         hides_methods: a method that a path does not have is answered with 404 instead of 405, as Nova's router does.
     """
 
@@ -79,6 +86,7 @@ class Api:
     project_prefix: str = ""
     exact_paths: bool = False
     hides_methods: bool = False
+    strict: Version = NEVER
 
 
 @dataclass(slots=True)

@@ -81,6 +81,7 @@ class ComputeAgent:
         self._serve(plugging.EXTEND_VOLUME, plugger.extend_volume, pool)
         self._serve(plugging.ATTACH_INTERFACE, plugger.attach_interface, pool)
         self._serve(plugging.DETACH_INTERFACE, plugger.detach_interface, pool)
+        self.bus.serve(m.CACHE_IMAGES, launcher.cache_images, at=self.host.name, pool=pool)
         self.bus.serve(m.LIST_GUESTS, self.list_guests, at=self.host.name, pool=pool)
         self.bus.serve(m.REMOVE_GUEST, self.remove_guest, at=self.host.name, pool=pool)
 

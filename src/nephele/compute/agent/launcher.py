@@ -28,6 +28,13 @@ class Launcher:
             span.detail |= {"image": image.id, "name": image.name}
         return m.Prepared(base=base, spans=trace.take())
 
+    def cache_images(self, ask: m.CacheImages) -> None:
+        """Bring images into the cache ahead of time."""
+        for image_id in ask.image_ids:
+            with Recorder(self.host.name).span("nova-compute", "fetches an image ahead of time") as span:
+                wanted = AskImage(token=ask.token, request_id=ask.request_id, image_id=image_id)
+                self.host.images.fetch(self.host.bus.call(ASK_IMAGE, wanted), ask.token, span)
+
     def plug(self, order: m.Plug) -> m.Plugged:
         """Steps 14 and 15: have the ports allocated, and wire them."""
         trace = Recorder(self.host.name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from nephele.compute.aggregates import AGGREGATE_NOT_FOUND, IN_OTHER_ZONE, ZONE, ZONE_IN_USE
+from nephele.compute.api.server_bodies import Uuid
 from nephele.compute.model import Aggregate
 from nephele.kernel.clock import iso_micros
 from nephele.kernel.errors import BAD_REQUEST, Refused
@@ -46,6 +47,18 @@ class Items(Struct, frozen=True, forbid_unknown_fields=True):
     """Metadata to set; null removes."""
 
     metadata: dict[Key, Value | None]
+
+
+class CachedImage(Struct, frozen=True, forbid_unknown_fields=True):
+    """One image to fetch."""
+
+    id: Uuid
+
+
+class Images(Struct, frozen=True, forbid_unknown_fields=True):
+    """Images to fetch."""
+
+    cache: Annotated[list[CachedImage], Meta(min_length=1)]
 
 
 def _id(call: Call) -> int:
@@ -114,6 +127,14 @@ def set_metadata(compute: "Compute", call: Call) -> dict[str, Any]:
     """Set or remove metadata."""
     with _bad_zones():
         return {"aggregate": _view(compute.aggregates.set_metadata(_id(call), call.body.metadata), call)}
+
+
+def cache_images(compute: "Compute", call: Call) -> None:
+    """Have its hosts fetch images before servers need them."""
+    image_ids = [image.id for image in call.body.cache]
+    if len(image_ids) != len(set(image_ids)):
+        raise BAD_REQUEST(reason="Duplicate images in request")
+    compute.cache_images(call.context, _id(call), image_ids)
 
 
 def _view(aggregate: Aggregate, call: Call) -> dict[str, Any]:

@@ -18,7 +18,8 @@ Key = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9\-_
 Metadata = dict[Key, Text255]
 Tag = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^,/]*$")]
 Uuid = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$")]
-Hostname = Annotated[str, Meta(min_length=2, max_length=255, pattern=r"^[a-zA-Z0-9]+[a-zA-Z0-9-.]*[a-zA-Z0-9]+$")]
+Hostname = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9-._]*$")]
+_LABEL = re.compile(r"[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+")
 Count = Annotated[int, Meta(ge=1, le=0x7FFFFFFF)] | Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,8}$")]
 Bool = (
     bool
@@ -131,10 +132,21 @@ def check_fields(body: Struct, version: Version, since: dict[str, Version]) -> N
             )
 
 
+def check_hostname(name: str, version: Version) -> None:
+    """Raise BAD_REQUEST for a domain name before 2.94, when a host name was one label of 2 to 63 characters."""
+    if version < (2, 94) and not (len(name) <= 63 and _LABEL.fullmatch(name)):
+        raise BAD_REQUEST(
+            reason=f"Invalid input for field/attribute hostname. Value: {name}. It must be 2 to 63 letters, digits and"
+            " dashes; whole domain names came with microversion 2.94."
+        )
+
+
 def new_server(body: CreateServerBody, version: Version) -> NewServer:
     """The launch that a body asks for.  Raises BAD_REQUEST where the microversion has it otherwise."""
     server = body.server
     check_fields(server, version, SINCE)
+    if server.hostname is not UNSET:
+        check_hostname(server.hostname, version)
     if server.personality is not UNSET and version >= (2, 57):
         raise BAD_REQUEST(reason="personality: file injection was removed with microversion 2.57; use user_data.")
     if server.personality:

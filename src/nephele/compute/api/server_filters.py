@@ -12,6 +12,8 @@ from nephele.compute.tables import servers
 from nephele.kernel.clock import parse_iso
 from nephele.kernel.errors import BAD_REQUEST, FORBIDDEN
 from nephele.web.call import Call
+from nephele.web.microversions import Version
+from nephele.web.routing import NEVER
 
 Condition = sa.ColumnElement[bool]
 c = servers.c
@@ -124,13 +126,10 @@ FILTERS: dict[str, Callable[[str], Condition]] = {
     "power_state": _integer(c.power_state),
     "task_state": _is(c.task_state),
     "user_id": _is(c.user_id),
-}
-"""Filters for everyone."""
-
-FOR_ADMINS: dict[str, Callable[[str], Condition]] = {
+    "progress": _integer(c.progress),
+    "hostname": _like(c.hostname),
     "host": _is(c.host),
     "node": _is(c.node),
-    "hostname": _like(c.hostname),
     "instance_name": lambda text: (
         c.number == (int(text[9:], 16) if re.fullmatch(r"instance-[0-9a-f]{8}", text) else -1)
     ),
@@ -139,11 +138,31 @@ FOR_ADMINS: dict[str, Callable[[str], Condition]] = {
     "launch_index": _integer(c.launch_index),
     "root_device_name": _is(c.root_device_name),
     "kernel_id": lambda text: sa.func.json_extract(c.image, "$.properties.kernel_id") == text,
-    "progress": _integer(c.progress),
     "description": _like(c.description),
     "display_description": _like(c.description),
 }
-"""Filters that others' queries are not narrowed by: they are passed over, as upstream does."""
+"""Every filter; administrators have them in all microversions."""
+
+_FIRST, _MORE = (2, 1), (2, 83)
+FOR_USERS: dict[str, Version] = {
+    **dict.fromkeys(("reservation_id", "name", "status", "image", "flavor", "changes-since"), _FIRST),
+    **dict.fromkeys(("tags", "tags-any", "not-tags", "not-tags-any"), (2, 26)),
+    "changes-before": (2, 66),
+    "locked": (2, 73),
+    **dict.fromkeys(("availability_zone", "config_drive", "key_name", "user_id", "progress"), _MORE),
+    **dict.fromkeys(("created_at", "launched_at", "terminated_at"), _MORE),
+    **dict.fromkeys(("power_state", "task_state", "vm_state"), _MORE),
+    "hostname": (2, 90),
+}
+"""The filters that everybody has, from which microversion on; a user's other filters are passed over."""
+
+
+NOT_FILTERS = (
+    *("limit", "marker", "sort_key", "sort_dir", "all_tenants", "deleted", "soft_deleted", "ip", "ip6"),
+    *("auto_disk_config", "locked_by", "ramdisk_id"),
+)
+QUERY = " ".join((*FILTERS, *NOT_FILTERS))
+"""What a listing may be asked with."""
 
 
 def conditions(call: Call) -> list[Condition]:
@@ -156,7 +175,7 @@ def conditions(call: Call) -> list[Condition]:
     admin = call.may("os_compute_api:servers:detail:get_all_tenants")
     found = [*_whose(call, admin=admin), *_alive(call, admin=admin)]
     for name in call.query.names():
-        make = FILTERS.get(name) or (FOR_ADMINS.get(name) if admin else None)
+        make = FILTERS.get(name) if admin or call.version >= FOR_USERS.get(name, NEVER) else None
         if make is None or (name in ("project_id", "tenant_id") and not _everyones(call)):
             continue
         if name == "status" and not admin and call.version >= (2, 38):

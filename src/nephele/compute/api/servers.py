@@ -12,11 +12,13 @@ from nephele.compute.api.server_bodies import (
     Name,
     canonical_ip,
     check_fields,
+    check_hostname,
     new_server,
     truth,
 )
 from nephele.compute.api.server_filters import conditions
 from nephele.compute.api.server_views import Around
+from nephele.compute.errors import CANNOT_PIN
 from nephele.compute.model import Server
 from nephele.compute.servers import SORTABLE
 from nephele.kernel.trace import Span
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 SORT_KEYS = frozenset(SORTABLE)
 NEWEST_FIRST = (("created_at", True), ("id", True))
+SEES_ALL = "os_compute_api:servers:allow_all_filters"
 SEES_HOSTS = "os_compute_api:os-extended-server-attributes"
 SEES_STATUS = "os_compute_api:servers:show:host_status"
 
@@ -42,6 +45,7 @@ class ChangedServer(Struct, frozen=True, forbid_unknown_fields=True):
     disk_config: str | UnsetType = field(default=UNSET, name="OS-DCF:diskConfig")
     description: Annotated[str, Meta(max_length=255)] | UnsetType | None = UNSET
     hostname: Hostname | UnsetType = UNSET
+    pinned_availability_zone: str | UnsetType | None = UNSET
 
 
 NOT_OF_CHANGES = (
@@ -54,6 +58,7 @@ NOT_OF_CHANGES = (
     "host_status",
 )
 """What the answer to a change showed only from 2.75 on."""
+CHANGES_SINCE = {"description": (2, 19), "hostname": (2, 90), "pinned_availability_zone": (2, 104)}
 COLUMNS = {
     "name": "name",
     "accessIPv4": "access_ip_v4",
@@ -136,8 +141,9 @@ def detail(compute: "Compute", call: Call) -> dict[str, Any]:
 def _page(compute: "Compute", call: Call) -> list[Server]:
     page = read_page(call.query, SORT_KEYS, NEWEST_FIRST)
     wanted = conditions(call)
-    if call.query.get("ip") or call.query.get("ip6"):
-        wanted.append(compute.with_address(call.query.get("ip"), call.query.get("ip6")))
+    ip, ip6 = call.query.get("ip"), call.query.get("ip6") if call.version >= (2, 5) or call.may(SEES_ALL) else ""
+    if ip or ip6:
+        wanted.append(compute.with_address(ip, ip6))
     return compute.servers.list_page(wanted, page)
 
 
@@ -171,16 +177,28 @@ def show(compute: "Compute", call: Call) -> dict[str, Any]:
 def update(compute: "Compute", call: Call) -> dict[str, Any]:
     """Change a name, a description, an address."""
     change: ChangedServer = call.body.server
-    check_fields(change, call.version, {"description": (2, 19), "hostname": (2, 90)})
+    check_fields(change, call.version, CHANGES_SINCE)
+    if change.hostname is not UNSET:
+        check_hostname(change.hostname, call.version)
     values = {column: value for name, column in COLUMNS.items() if (value := getattr(change, name)) is not UNSET}
     for column, version in (("access_ip_v4", 4), ("access_ip_v6", 6)):
         if column in values:
             values[column] = canonical_ip(values[column], version)
+    if change.pinned_availability_zone is not UNSET:
+        server = compute.servers.show(call.context, call.path["server_id"])
+        values["pinned_zone"] = _pin(server, change.pinned_availability_zone)
     server = compute.servers.update(call.context, call.path["server_id"], **values)
     body = views.detail(call, server, look_around(compute, call, [server]), single=True)
     if call.version < (2, 75):
         body = {name: value for name, value in body.items() if not name.startswith(NOT_OF_CHANGES)}
     return {"server": body}
+
+
+def _pin(server: Server, zone: str | None) -> str | None:
+    """The zone that a server is to stay in: the one where it is, or none."""
+    if zone not in (None, server.pinned_zone) and (server.pinned_zone or zone != server.availability_zone):
+        raise CANNOT_PIN(server_id=server.id, zone=zone, now=server.pinned_zone, here=server.availability_zone)
+    return zone
 
 
 def delete(compute: "Compute", call: Call) -> None:

@@ -195,6 +195,14 @@ class Heartbeat(Struct, frozen=True):
     hosts: tuple[str, ...]
 
 
+class CacheImages(Struct, frozen=True, kw_only=True):
+    """Fetch images before servers need them."""
+
+    token: str
+    request_id: str
+    image_ids: tuple[str, ...]
+
+
 class ListGuests(Struct, frozen=True):
     """Asks which guests are there."""
 
@@ -221,6 +229,7 @@ STOP = Method("compute_agent.stop", Stop, Done)
 INTERRUPT = Method("compute_agent.interrupt", Interrupt, type(None))
 DESTROY = Method("compute_agent.destroy", Destroy, Done)
 READ_CONSOLE = Method("compute_agent.read_console", ReadConsole, ConsoleOutput)
+CACHE_IMAGES = Method("compute_agent.cache_images", CacheImages, type(None))
 LIST_GUESTS = Method("compute_agent.list_guests", ListGuests, Guests)
 REMOVE_GUEST = Method("compute_agent.remove_guest", RemoveGuest, type(None))
 

@@ -8,6 +8,7 @@ real ones do (nothing is synced: they don't outlive a power failure, as real one
     driver = world.host("sim-1", vcpus=8, memory_mb=16384, disk_gb=200)
 """
 
+from nephele.compute.virt.sim.faults import chance_of
 from nephele.compute.virt.sim.world import SimWorld
 
-__all__ = ["SimWorld"]
+__all__ = ["SimWorld", "chance_of"]

@@ -112,6 +112,7 @@ class Cloud:
         )
         self.volumes.ask_before_detaching(self.compute.holds)
         self.hypervisors = Hypervisors(settings, self.bus, self.clock, self._download, self._upload)
+        self.networks.tell_when_gone(self.compute.port_gone)
         edge = Edge(self.identity.verify, self.ids, None, settings.public_url)
         pages = {
             "/healthz": HealthPage(self.store, self.engine),

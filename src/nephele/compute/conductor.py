@@ -10,6 +10,7 @@ from nephele.compute.groups import find_group
 from nephele.compute.guest_data import GuestData
 from nephele.compute.hosts import Hosts
 from nephele.compute.model import BlockDevice, Server
+from nephele.compute.nics import without
 from nephele.compute.placing import Placing, host_request
 from nephele.compute.rows import devices_of, server_row
 from nephele.compute.scheduler.messages import SELECT_HOST, GroupMembership, Selection
@@ -189,6 +190,13 @@ class Conductor:
     def forget_device(self, db: sa.Connection, device_id: str) -> None:
         """The server no longer has a block device."""
         db.execute(block_devices.delete().where(block_devices.c.id == device_id))
+
+    def release_port(self, db: sa.Connection, server_id: str, port_id: str) -> None:
+        """The server no longer has a port, and does not ask for it any more."""
+        server = server_row(db, server_id)
+        left = without(server.nics, self.networks.ports_of_servers([server_id])[server_id], port_id)
+        db.execute(servers.update().where(servers.c.id == server_id).values(nics=left))
+        self.networks.detach_port(server_id, port_id)
 
     def attached(self, work: Work[Any]) -> dict[str, Any]:
         """The server's ports and volumes, bound and connected on its host: what a start needs."""

@@ -83,6 +83,23 @@ NOT_MIGRATING = Error(
     409,
     "Volume {volume_id} is not migrating, so {new_id} can't take its place: only Cinder asks for that.",
 )
+INTERFACE_NOT_FOUND = Error("server.interface_not_found", 404, "Port {port_id} is not attached to instance {server_id}")
+INTERFACE_FAILED = Error(
+    "server.interface_failed",
+    500,
+    "Failed to attach network adapter device to {server_id}: {reason}",
+    "The instance action has the step; the port was taken back.",
+)
+NETWORK_MISSING = Error("server.network_missing", 404, "{reason}")
+NO_NETWORK = Error(
+    "server.no_network",
+    400,
+    "No specific network was requested and none are available for project '{project_id}'.",
+)
+NOT_ON_NETWORK = Error("server.not_on_network", 400, "Instance {server_id} has no port on network {network_id}.")
+ADDRESS_NOT_THERE = Error("server.address_not_there", 400, "Instance {server_id} does not have fixed IP '{address}'.")
+FLOATING_MISSING = Error("server.floating_missing", 404, "floating IP not found")
+POOL_MISSING = Error("server.pool_missing", 404, "Floating IP pool not found.")
 KEY_EXISTS = Error("key_pair.exists", 409, "Key pair '{name}' already exists.")
 KEY_NOT_FOUND = Error("key_pair.not_found", 404, "Keypair {name} not found for user {user_id}")
 BAD_PUBLIC_KEY = Error("key_pair.bad_key", 400, "Keypair data is invalid: {reason}")

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from nephele.compute import metadata
+from nephele.compute import metadata, nics
 from nephele.compute.model import BlockDevice, Server
 from nephele.compute.rows import block_device, server_row
 from nephele.compute.tables import block_devices
@@ -46,7 +46,8 @@ class GuestData:
                 server = server_row(db, found[0])
         except Refused as refused:
             return MetadataAnswer(status=refused.status, body=refused.message.encode())
-        body = metadata.answer(server, self._ports(server), self._devices(server), ask.path, self._vendor_data)
+        ports = self._ports(server)
+        body = metadata.answer(server, ports, self._devices(server, ports), ask.path, self._vendor_data)
         if body is None:
             return MetadataAnswer(status=404, body=b"404 Not Found\n")
         kind = "application/json" if ask.path.endswith(".json") else "text/plain; charset=UTF-8"
@@ -54,20 +55,22 @@ class GuestData:
 
     def files(self, server: Server) -> dict[str, bytes]:
         """The files of the server's config drive, by path."""
-        return metadata.files(server, self._ports(server), self._devices(server), self._vendor_data)
+        ports = self._ports(server)
+        return metadata.files(server, ports, self._devices(server, ports), self._vendor_data)
 
     def _ports(self, server: Server) -> list[metadata.GuestPort]:
         ports = self.networks.ports_of_servers([server.id]).get(server.id, [])
         subnets = self.networks.subnets({address.subnet_id for port in ports for address in port.addresses})
         mtus = self.networks.mtus({port.network_id for port in ports})
-        return [_port(port, subnets, mtus[port.network_id]) for port in ports]
+        tags = nics.tags(server.nics, ports)
+        return [_port(port, subnets, mtus[port.network_id], tags.get(port.id, "")) for port in ports]
 
-    def _devices(self, server: Server) -> list[dict[str, Any]]:
-        """Tagged disks, as `meta_data.json` lists them."""
+    def _devices(self, server: Server, ports: list[metadata.GuestPort]) -> list[dict[str, Any]]:
+        """Tagged disks and interfaces, as `meta_data.json` lists them."""
         tagged = sa.and_(block_devices.c.server_id == server.id, block_devices.c.tag != "")
         with self.store.read() as db:
             found = [block_device(row) for row in db.execute(block_devices.select().where(tagged))]
-        return [_device(device) for device in found]
+        return [*(_device(device) for device in found), *(_interface(port) for port in ports if port.tag)]
 
 
 def _read_json(file: Path) -> bytes:
@@ -80,8 +83,9 @@ def _read_json(file: Path) -> bytes:
     return content
 
 
-def _port(port: ServerPort, subnets: dict[str, Subnet], mtu: int) -> metadata.GuestPort:
+def _port(port: ServerPort, subnets: dict[str, Subnet], mtu: int, tag: str) -> metadata.GuestPort:
     return metadata.GuestPort(
+        tag=tag,
         port_id=port.id,
         network_id=port.network_id,
         mac=port.mac,
@@ -112,3 +116,7 @@ def _device(device: BlockDevice) -> dict[str, Any]:
         "path": device.device_name,
         "tags": [device.tag],
     }
+
+
+def _interface(port: metadata.GuestPort) -> dict[str, Any]:
+    return {"type": "nic", "bus": "pci", "address": "", "mac": port.mac, "tags": [port.tag]}

@@ -28,6 +28,8 @@ _READ = (
     "os-attach-interfaces:list",
     "os-attach-interfaces:show",
     "os-volumes-attachments:index",
+    "os-floating-ips:list",
+    "os-floating-ips:show",
     "os-volumes-attachments:show",
     "os-server-groups:index",
     "os-server-groups:show",
@@ -63,6 +65,14 @@ _WRITE = (
     "os-server-tags:update_all",
     "os-server-tags:delete",
     "os-server-tags:delete_all",
+    "os-attach-interfaces:create",
+    "os-attach-interfaces:delete",
+    "os-multinic:add",
+    "os-multinic:remove",
+    "os-floating-ips:add",
+    "os-floating-ips:remove",
+    "os-floating-ips:create",
+    "os-floating-ips:delete",
     "os-volumes-attachments:create",
     "os-volumes-attachments:update",
     "os-pause-server:pause",
@@ -139,7 +149,7 @@ _ADMIN = (
     "os-lock-server:unlock:unlock_override",
     "os-server-groups:index:all_projects",
 )
-_ANYONE = ("os-quota-sets:defaults", "os-availability-zone:list", "limits", "extensions")
+_ANYONE = ("os-floating-ip-pools", "os-quota-sets:defaults", "os-availability-zone:list", "limits", "extensions")
 _OWN = ("os-keypairs:index", "os-keypairs:show", "os-keypairs:create", "os-keypairs:delete")
 
 RULES: dict[str, str] = {

@@ -7,6 +7,7 @@ from nephele.compute.api import (
     aggregates,
     extensions,
     flavors,
+    floating_ips,
     hosts,
     images,
     key_pairs,
@@ -25,8 +26,9 @@ from nephele.compute.api.hosts import OldServiceChange, ServiceChange
 from nephele.compute.api.key_pairs import NewKeyPair
 from nephele.compute.api.quotas import QuotaSet
 from nephele.compute.api.security_groups import NewGroup, NewRule
+from nephele.compute.paths import rule
 from nephele.compute.policy import RULES, SCOPES
-from nephele.compute.server_routes import SERVER_ROUTES, rule
+from nephele.compute.server_routes import SERVER_ROUTES
 from nephele.compute.service import Compute
 from nephele.kernel.policy import Policy
 from nephele.web import faults
@@ -39,6 +41,7 @@ HOST = "/v2.1/os-hosts/{host_name}"
 IMAGE = "/v2.1/images/{image_id}"
 FLAVORS = "limit marker sort_key sort_dir is_public minRam minDisk name"
 HYPERVISORS = "limit marker hypervisor_hostname_pattern with_servers"
+FLOATING = "/v2.1/os-floating-ips"
 AGGREGATES = "/v2.1/os-aggregates"
 AGGREGATE = f"{AGGREGATES}/{{aggregate_id}}"
 
@@ -76,6 +79,13 @@ ROUTES = [
 
     Route("GET", "/v2.1/os-tenant-networks", tenant_networks.index, rule("os-tenant-networks:list"), until=(2, 35)),
     Route("GET", "/v2.1/os-tenant-networks/{network_id}", tenant_networks.show, rule("os-tenant-networks:show"),
+          until=(2, 35)),
+    Route("GET", "/v2.1/os-floating-ip-pools", floating_ips.pools, rule("os-floating-ip-pools"), until=(2, 35)),
+    Route("GET", FLOATING, floating_ips.index, rule("os-floating-ips:list"), until=(2, 35)),
+    Route("POST", FLOATING, floating_ips.create, rule("os-floating-ips:create"), floating_ips.NewFloatingIp | None,
+          until=(2, 35)),
+    Route("GET", f"{FLOATING}/{{floating_ip_id}}", floating_ips.show, rule("os-floating-ips:show"), until=(2, 35)),
+    Route("DELETE", f"{FLOATING}/{{floating_ip_id}}", floating_ips.delete, rule("os-floating-ips:delete"), status=202,
           until=(2, 35)),
     Route("GET", "/v2.1/images", images.index, until=(2, 35)),
     Route("GET", "/v2.1/images/detail", images.detail, until=(2, 35)),

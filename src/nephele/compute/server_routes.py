@@ -8,7 +8,6 @@ from nephele.compute.api import (
     server_filters,
     server_labels,
     server_shares,
-    server_volumes,
     servers,
     snapshots,
 )
@@ -17,19 +16,10 @@ from nephele.compute.api.server_actions import ConsoleLines, Reboot
 from nephele.compute.api.server_bodies import CreateServerBody
 from nephele.compute.api.server_labels import Item, Items, Tags
 from nephele.compute.api.servers import ChangedServer
+from nephele.compute.device_routes import DEVICE_ROUTES
+from nephele.compute.paths import ACTION, SERVER, rule
 from nephele.web.bodies import envelope
 from nephele.web.routing import Route
-
-SERVER = "/v2.1/servers/{server_id}"
-ACTION = f"{SERVER}/action"
-VOLUMES = f"{SERVER}/os-volume_attachments"
-VOLUME = f"{VOLUMES}/{{volume_id}}"
-
-
-def rule(name: str) -> str:
-    """A rule's whole name."""
-    return f"os_compute_api:{name}"
-
 
 # fmt: off
 SERVER_ROUTES = [
@@ -92,21 +82,7 @@ SERVER_ROUTES = [
           since=(2, 97)),
     Route("GET", f"{SERVER}/ips", server_devices.ips, rule("ips:index")),
     Route("GET", f"{SERVER}/ips/{{network_label}}", server_devices.ips_of_network, rule("ips:show")),
-    Route("GET", f"{SERVER}/os-interface", server_devices.interfaces, rule("os-attach-interfaces:list")),
-    Route("GET", f"{SERVER}/os-interface/{{port_id}}", server_devices.interface, rule("os-attach-interfaces:show")),
-    Route("GET", VOLUMES, server_volumes.index, rule("os-volumes-attachments:index"),
-          query="limit offset", strict=(2, 75)),
-    Route("GET", VOLUME, server_volumes.show, rule("os-volumes-attachments:show")),
-    *(Route("POST", VOLUMES, server_volumes.attach, rule("os-volumes-attachments:create"),
-            envelope("volumeAttachment", kind), since=since, until=until)
-      for kind, since, until in ((server_volumes.NewVolume, (2, 1), (2, 48)),
-                                 (server_volumes.TaggedVolume, (2, 49), (2, 78)),
-                                 (server_volumes.OwnedVolume, (2, 79), (9, 999)))),
-    Route("PUT", VOLUME, server_volumes.swap, rule("os-volumes-attachments:swap"),
-          envelope("volumeAttachment", server_volumes.OtherVolume), status=202, until=(2, 84)),
-    Route("PUT", VOLUME, server_volumes.change, body=envelope("volumeAttachment", server_volumes.ChangedVolume),
-          status=202, since=(2, 85)),
-    Route("DELETE", VOLUME, server_volumes.detach, rule("os-volumes-attachments:delete"), status=202),
+    *DEVICE_ROUTES,
     Route("GET", f"{SERVER}/os-security-groups", security_groups.of_server, rule("os-security-groups:list")),
     Route("POST", ACTION, security_groups.add, rule("os-security-groups:add"), GroupName, action="addSecurityGroup",
           status=202),

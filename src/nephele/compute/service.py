@@ -19,6 +19,7 @@ from nephele.compute.flavors import Flavors
 from nephele.compute.groups import Groups
 from nephele.compute.guest_data import GuestData
 from nephele.compute.hosts import COMPUTE, Hosts
+from nephele.compute.interfaces import Interfaces
 from nephele.compute.key_pairs import KeyPairs
 from nephele.compute.labels import Labels
 from nephele.compute.launching import Launching
@@ -121,6 +122,7 @@ class Compute:
         self.plugging = Plugging(self.servers, volumes, clock, ids)
         self.rescuing = Rescuing(store, self.servers, images, volumes)
         self.snapshots = Snapshots(store, ids, self.servers, images, volumes, self.quotas)
+        self.interfaces = Interfaces(self.servers, networks)
         self.labels = Labels(store, self.servers)
         self.actions = Actions(store)
         self.doctor = Doctor(self)
@@ -165,6 +167,10 @@ class Compute:
         mine = mine.where(c.volume_id == attachment.volume_id, c.attachment_id == attachment.id)
         with self.store.read() as db:
             return db.execute(mine).first() is not None
+
+    def port_gone(self, context: Context, server_id: str, port_id: str) -> None:
+        """Inside the transaction that deletes a server's port: the server loses it."""
+        self.interfaces.port_gone(context, server_id, port_id)
 
     def volume_extended(self, context: Context, volume_id: str) -> None:
         """A volume has grown: the guests that have it are told."""

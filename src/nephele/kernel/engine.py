@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from nephele.kernel.clock import Clock, seconds
 from nephele.kernel.context import Context
 from nephele.kernel.drive import Around, Drive, Leased, LostLeaseError, StoppedError, failure_of
 from nephele.kernel.ids import Ids
-from nephele.kernel.operations import OPEN, OVERDUE, Operation, State, Work, operations
+from nephele.kernel.operations import NOT_OVER, OPEN, OVERDUE, Failure, Operation, State, Work, operations
 from nephele.kernel.statements import Statement
 from nephele.kernel.store import Store
 from nephele.kernel.trace import Span, store_spans
@@ -239,6 +240,26 @@ class Engine:
         with self.store.read() as db:
             mine = sa.and_(operations.c.subject == subject, operations.c.state.in_(OPEN))
             return list(db.execute(sa.select(operations.c.kind).where(mine)).scalars())
+
+    def wait(self, id: str, timeout: float) -> Failure | None:
+        """Outside of any transaction: wait until an operation is over.
+
+        Returns:
+            why it failed, None where it was done.
+
+        Raises NOT_OVER after `timeout` seconds; the operation goes on.
+        """
+        query = sa.select(operations.c.kind, operations.c.state, operations.c.failure).where(operations.c.id == id)
+        deadline, pause = time.monotonic() + timeout, 0.001
+        while True:
+            with self.store.read() as db:
+                row = db.execute(query).one()
+            if row.state not in OPEN:
+                return row.failure  # type: ignore[no-any-return]
+            if time.monotonic() > deadline:
+                raise NOT_OVER(kind=row.kind, timeout=timeout)
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.1)
 
     # -- driving -----------------------------------------------------------------------------------------------
 

@@ -48,6 +48,7 @@ OVERDUE = Error(
     "The {kind} did not finish within {within:g} s: it was still at step {step}.",
     "See what that step waits for: `nephele trace` shows the steps and the host.",
 )
+NOT_OVER = Error("operation.not_over", 503, "The {kind} was not over after {timeout:g} s; it goes on.")
 BROKEN = Error(
     "operation.broken",
     500,

@@ -111,7 +111,8 @@ class Allocation:
         if wanted is UNSET:
             return tuple(self._defaults())
         keep = {(ip.subnet_id, ip.ip_address) for ip in has}
-        free = {ip.subnet_id: ip for ip in has}
+        named = {want.ip_address for want in wanted}
+        free = {ip.subnet_id: ip for ip in has if ip.ip_address not in named}
         chosen: list[FixedIp] = []
         for want in wanted:
             subnet = self._subnet_for(want)

@@ -221,6 +221,8 @@ def delete_port(work: Work, port: Port) -> None:
     """Remove a port; one that a router or a floating IP needs is removed with them only."""
     if port.device_owner in (Owner.ROUTER_INTERFACE, Owner.ROUTER_GATEWAY, Owner.FLOATING_IP):
         raise errors.PORT_SERVES(id=port.id, reason=f"has device owner {port.device_owner}")
+    if port.device_owner.startswith("compute:"):
+        work.core.port_gone(work.context, port.device_id, port.id)
     remove_ports(work, [port.id])
 
 

@@ -12,7 +12,8 @@ from nephele.kernel.ids import Ids
 from nephele.kernel.policy import Policy
 from nephele.kernel.store import Store
 from nephele.kernel.trace import Recorder
-from nephele.network import placing, servers, tables
+from nephele.network import placing, server_addresses, servers, tables
+from nephele.network.floating_service import FloatingIps
 from nephele.network.group_service import SecurityGroups
 from nephele.network.messages import (
     AGENTS_ALIVE,
@@ -33,7 +34,7 @@ from nephele.network.security_groups import resolve_groups
 from nephele.network.seed import FirstNetworks, seed
 from nephele.network.subnets import SUBNETS
 from nephele.network.wiring import ASK_WIRING, WIRING_APPLIED, AskWiring, HostWiring, WiringApplied
-from nephele.network.work import Core, Settings
+from nephele.network.work import Core, PortGone, Settings
 
 Verify = Callable[[str], Context]
 SERVICE = Context(request_id="", roles=frozenset({"admin"}))
@@ -63,6 +64,7 @@ class Networks:
     ) -> None:
         self.core = Core(store, bus, clock, ids, policy or Policy(RULES, SCOPES), settings or Settings())
         self.groups = SecurityGroups(self.core)
+        self.floating_ips = FloatingIps(self.core)
 
     @property
     def policy(self) -> Policy:
@@ -136,6 +138,20 @@ class Networks:
         """Take one port from a server; one that was made for it is removed.  Idempotent."""
         with self.core.writing(SERVICE) as work:
             servers.detach_port(work, server_id, port_id)
+
+    def add_address(self, port_id: str) -> None:
+        """Give a port one more address.  Raises NO_ADDRESS_LEFT, NETWORK_WITHOUT_SUBNET."""
+        with self.core.writing(SERVICE) as work:
+            server_addresses.add_address(work, port_id)
+
+    def remove_address(self, port_id: str, address: str) -> None:
+        """Take an address from a port."""
+        with self.core.writing(SERVICE) as work:
+            server_addresses.remove_address(work, port_id, address)
+
+    def tell_when_gone(self, tell: PortGone) -> None:
+        """Have `tell` called when a user deletes a server's port, in the transaction that does."""
+        self.core.port_gone = tell
 
     def subnets(self, ids: Collection[str]) -> dict[str, Subnet]:
         """Subnets by id."""

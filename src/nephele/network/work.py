@@ -1,6 +1,6 @@
 """One unit of work of the network service: a database connection, the caller, and what follows the commit."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -41,6 +41,14 @@ class Settings:
     agent_timeout: int = 75
 
 
+PortGone = Callable[[Context, str, str], None]
+"""Told (who deletes it, the server, the port) of a server's port that a user deletes."""
+
+
+def _nobody(_context: Context, _server_id: str, _port_id: str) -> None:
+    return None
+
+
 @dataclass
 class Core:
     """What all parts of the service share; `hints` are guesses at the next free address, by subnet."""
@@ -52,6 +60,7 @@ class Core:
     policy: Policy
     settings: Settings
     hints: dict[str, int] = field(default_factory=dict)
+    port_gone: PortGone = _nobody
     _real_hosts: tuple[Instant, list[str]] = (0, [])
 
     def real_hosts(self, db: sa.Connection) -> list[str]:

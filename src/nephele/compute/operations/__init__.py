@@ -3,6 +3,7 @@
 from nephele.compute.operations.boot import BOOT
 from nephele.compute.operations.delete import DELETE
 from nephele.compute.operations.freezing import PAUSE, RESUME, SUSPEND, UNPAUSE
+from nephele.compute.operations.interfaces import ATTACH_INTERFACE, DETACH_INTERFACE
 from nephele.compute.operations.plugging import ATTACH_VOLUME, DETACH_VOLUME, EXTEND_VOLUME
 from nephele.compute.operations.power import REBOOT, REBOOT_HARD, START, STOP
 from nephele.compute.operations.rescue import RESCUE, UNRESCUE
@@ -15,14 +16,17 @@ OPERATIONS = (
     *(RESCUE, UNRESCUE),
     *(SNAPSHOT, BACKUP),
     *(ATTACH_VOLUME, DETACH_VOLUME, EXTEND_VOLUME),
+    *(ATTACH_INTERFACE, DETACH_INTERFACE),
 )
 """Every operation on a server."""
 
 __all__ = [
+    "ATTACH_INTERFACE",
     "ATTACH_VOLUME",
     "BACKUP",
     "BOOT",
     "DELETE",
+    "DETACH_INTERFACE",
     "DETACH_VOLUME",
     "EXTEND_VOLUME",
     "OPERATIONS",

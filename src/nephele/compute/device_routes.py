@@ -1,0 +1,53 @@
+"""What is plugged into servers: the operations on their volumes and interfaces, one line each."""
+
+from nephele.compute.api import server_interfaces, server_volumes
+from nephele.compute.api.server_interfaces import Address, FixedIp, FloatingIp
+from nephele.compute.api.server_volumes import ChangedVolume, NewVolume, OtherVolume, OwnedVolume, TaggedVolume
+from nephele.compute.paths import ACTION, SERVER, rule
+from nephele.web.bodies import envelope
+from nephele.web.routing import Route
+
+PORTS = f"{SERVER}/os-interface"
+PORT = f"{PORTS}/{{port_id}}"
+VOLUMES = f"{SERVER}/os-volume_attachments"
+VOLUME = f"{VOLUMES}/{{volume_id}}"
+
+
+def _volume(kind: type) -> type:
+    return envelope("volumeAttachment", kind)  # type: ignore[no-any-return]
+
+
+# fmt: off
+DEVICE_ROUTES = [
+    Route("GET", VOLUMES, server_volumes.index, rule("os-volumes-attachments:index"), query="limit offset",
+          strict=(2, 75)),
+    Route("GET", VOLUME, server_volumes.show, rule("os-volumes-attachments:show")),
+    Route("POST", VOLUMES, server_volumes.attach, rule("os-volumes-attachments:create"), _volume(NewVolume),
+          until=(2, 48)),
+    Route("POST", VOLUMES, server_volumes.attach, rule("os-volumes-attachments:create"), _volume(TaggedVolume),
+          since=(2, 49), until=(2, 78)),
+    Route("POST", VOLUMES, server_volumes.attach, rule("os-volumes-attachments:create"), _volume(OwnedVolume),
+          since=(2, 79)),
+    Route("PUT", VOLUME, server_volumes.swap, rule("os-volumes-attachments:swap"), _volume(OtherVolume), status=202,
+          until=(2, 84)),
+    Route("PUT", VOLUME, server_volumes.change, body=_volume(ChangedVolume), status=202, since=(2, 85)),
+    Route("DELETE", VOLUME, server_volumes.detach, rule("os-volumes-attachments:delete"), status=202),
+
+    Route("GET", PORTS, server_interfaces.index, rule("os-attach-interfaces:list")),
+    Route("GET", PORT, server_interfaces.show, rule("os-attach-interfaces:show")),
+    Route("POST", PORTS, server_interfaces.attach, rule("os-attach-interfaces:create"), server_interfaces.Attachment,
+          until=(2, 48), waits=True),
+    Route("POST", PORTS, server_interfaces.attach, rule("os-attach-interfaces:create"),
+          server_interfaces.TaggedAttachment, since=(2, 49), waits=True),
+    Route("DELETE", PORT, server_interfaces.detach, rule("os-attach-interfaces:delete"), status=202),
+
+    Route("POST", ACTION, server_interfaces.add_fixed_ip, rule("os-multinic:add"), FixedIp, action="addFixedIp",
+          status=202, until=(2, 43)),
+    Route("POST", ACTION, server_interfaces.remove_fixed_ip, rule("os-multinic:remove"), Address,
+          action="removeFixedIp", status=202, until=(2, 43)),
+    Route("POST", ACTION, server_interfaces.add_floating_ip, rule("os-floating-ips:add"), FloatingIp,
+          action="addFloatingIp", status=202, until=(2, 43)),
+    Route("POST", ACTION, server_interfaces.remove_floating_ip, rule("os-floating-ips:remove"), Address,
+          action="removeFloatingIp", status=202, until=(2, 43)),
+]
+# fmt: on

@@ -40,9 +40,9 @@ from nephele.placement import policy as placement_policy
 from nephele.placement import routes as placement_routes
 from nephele.placement.service import Placement
 from nephele.policies import Policies
+from nephele.storage import open_backends, open_backups
 from nephele.volume import policy as volume_policy
 from nephele.volume import routes as volume_routes
-from nephele.volume.backends.file import FileBackend
 from nephele.volume.glance import Glance
 from nephele.volume.service import Volumes
 from nephele.web.app import build
@@ -84,15 +84,16 @@ class Cloud:
             name: PolicyFile(folder / f"{name}.yaml", policy, self.clock) for name, policy in self.policies.items()
         }
         self.images = self._make_images(self.policies["image"])
-        backend = FileBackend(settings.state_dir / "volumes")
         self.volumes = Volumes(
             self.store,
             self.clock,
             self.ids,
             self.engine,
             Glance(self.images),
-            [backend],
+            open_backends(settings),
             zone=settings.availability_zone,
+            cluster=settings.volumes.cluster,
+            backup_store=open_backups(settings),
         )
         physical = NetworkSettings(physical_networks=("public", *(settings.provider_networks.keys() - {"public"})))
         self.networks = Networks(self.store, self.bus, self.clock, self.ids, self.policies["network"], physical)

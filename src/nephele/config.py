@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from msgspec import Struct, field
@@ -77,6 +78,56 @@ class ImageSettings(Struct, frozen=True, forbid_unknown_fields=True):
     trusted_hosts: tuple[str, ...] = ()
 
 
+class VolumeBackend(Struct, frozen=True, forbid_unknown_fields=True):
+    """One place where volumes are kept.
+
+    Args:
+        driver: `file`.
+        directory: where its files are; none: in the state directory.
+    """
+
+    driver: Literal["file"] = "file"
+    directory: Path | None = None
+
+
+class BackupSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where volumes' backups are kept: in a directory, or in a store that speaks S3 where `url` names one.
+
+    Args:
+        directory: none: `backups` in the state directory.
+        url: of the store, such as `https://s3.example.org`.
+        bucket: in which bucket, which must be there.
+        region: as the store calls its own.
+        access_key: who we are there.
+        secret_key_file: a file that holds the secret key, and nothing else.
+    """
+
+    directory: Path | None = None
+    url: str = ""
+    bucket: str = ""
+    region: str = "us-east-1"
+    access_key: str = ""
+    secret_key_file: Path | None = None
+
+
+class VolumeSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where volumes and backups are.
+
+    Args:
+        backends: by name, as in `host@NAME#pool`; the first is that of volumes that were never placed.
+        cluster: the cluster that the volume services are part of; empty: none.
+        backups: where backups are.
+    """
+
+    backends: dict[str, VolumeBackend] = field(default_factory=lambda: {"file": VolumeBackend()})
+    cluster: str = ""
+    backups: BackupSettings = BackupSettings()
+
+    def __post_init__(self) -> None:
+        if not self.backends:
+            raise ValueError("volumes.backends must name one at least")
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that a cloud can be told."""
 
@@ -103,6 +154,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     quotas: Quotas = Quotas()
     scheduler: SchedulerSettings = SchedulerSettings()
     images: ImageSettings = ImageSettings()
+    volumes: VolumeSettings = field(default_factory=VolumeSettings)
     provider_networks: dict[str, ProviderNetwork] = field(
         default_factory=lambda: {"public": ProviderNetwork(host_address="172.24.4.1/24")}
     )

@@ -235,6 +235,13 @@ class Engine:
             ((id,),) = _LAST.rows(db, subject=subject) or (("",),)
         return str(id)
 
+    def last(self, subject: str) -> str:
+        """The id of the operation on the subject that was accepted last and is not over; empty where none is."""
+        with self.store.read() as db:
+            mine = sa.and_(operations.c.subject == subject, operations.c.state.in_(OPEN))
+            newest = sa.select(operations.c.id).where(mine).order_by(operations.c.created_at.desc()).limit(1)
+            return db.execute(newest).scalar_one_or_none() or ""
+
     def running(self, subject: str) -> list[str]:
         """The kinds of the operations that are under way on the subject."""
         with self.store.read() as db:

@@ -65,6 +65,29 @@ TOO_MANY_GROUPS = Error(
     "GroupLimitExceeded: Maximum number of groups allowed ({allowed}) exceeded.",
     "Raise the project's quota: openstack quota set --volume-groups N PROJECT",
 )
+BACKUP_NOT_FOUND = Error("volume.backup_not_found", 404, "Backup {backup_id} could not be found.")
+INVALID_BACKUP = Error("volume.invalid_backup", 400, "Invalid backup: {reason}")
+TOO_MANY_BACKUPS = Error(
+    "volume.too_many_backups",
+    413,
+    "BackupLimitExceeded: Maximum number of backups allowed ({allowed}) exceeded",
+    "Raise the project's quota: openstack quota set --backups N PROJECT",
+)
+TOO_MANY_BACKUP_GIGABYTES = Error(
+    "volume.too_many_backup_gigabytes",
+    413,
+    "VolumeBackupSizeExceedsAvailableQuota: Requested backup exceeds allowed Backup gigabytes quota. "
+    "Requested {requested}G, quota is {allowed}G and {used}G has been consumed.",
+    "Raise the project's quota: openstack quota set --backup-gigabytes N PROJECT",
+)
+OBJECT_MISSING = Error("volume.backup_object_missing", 404, "The backup store has no object {name}.")
+NO_BACKUP_STORE = Error("volume.no_backup_store", 503, "This cloud keeps no backups.", "Configure [volumes.backups].")
+BACKUP_DAMAGED = Error(
+    "volume.backup_damaged", 500, "Backup {backup_id} is damaged: {reason}.", "Restore an older backup instead."
+)
+BACKUP_STORE_FAILED = Error(
+    "volume.backup_store_failed", 503, "The backup store failed: {reason}.", "See whether it is reachable and has room."
+)
 INVALID_INPUT = Error("volume.invalid_input", 400, "Invalid input received: {reason}")
 INVALID_VOLUME = Error("volume.invalid", 400, "Invalid volume: {reason}")
 INVALID_SNAPSHOT = Error("volume.invalid_snapshot", 400, "Invalid snapshot: {reason}")

@@ -9,7 +9,7 @@ from nephele.kernel.operations import Failure, Operation, Step, Work
 from nephele.volume import rows
 from nephele.volume.errors import CONFLICT, GROUP_SNAPSHOT_NOT_FOUND, INVALID_GROUP, INVALID_GROUP_SNAPSHOT
 from nephele.volume.group_types import GroupTypes
-from nephele.volume.groups import LOOKS, Groups, Settle, await_rows, begin_after
+from nephele.volume.groups import LOOKS, Groups, Settle, await_rows, begin_after, tell
 from nephele.volume.model import Group, GroupSnapshot, GroupStatus, Snapshot, SnapshotStatus
 from nephele.volume.model import VolumeStatus as V
 from nephele.volume.parts import Parts
@@ -136,16 +136,18 @@ def _taken(parts: Parts, db: sa.Connection, work: Work[Settle]) -> None:
     _put(db, parts, work.data.group_id, status=GroupStatus.AVAILABLE)
 
 
-def _not_taken(parts: Parts, db: sa.Connection, work: Work[Settle], _failure: Failure) -> None:
+def _not_taken(parts: Parts, db: sa.Connection, work: Work[Settle], failure: Failure) -> None:
     _put(db, parts, work.data.group_id, status=GroupStatus.ERROR)
+    tell(parts, work, "create group snapshot", failure)
 
 
 def _dropped(_parts: Parts, db: sa.Connection, work: Work[Settle]) -> None:
     db.execute(group_snapshots.delete().where(group_snapshots.c.id == work.data.group_id))
 
 
-def _not_dropped(parts: Parts, db: sa.Connection, work: Work[Settle], _failure: Failure) -> None:
+def _not_dropped(parts: Parts, db: sa.Connection, work: Work[Settle], failure: Failure) -> None:
     _put(db, parts, work.data.group_id, status=GroupStatus.ERROR_DELETING)
+    tell(parts, work, "delete group snapshot", failure)
 
 
 TAKE = Operation(

@@ -24,6 +24,7 @@ from nephele.volume.parts import Parts
 from nephele.volume.quotas import Quotas
 from nephele.volume.tables import group_snapshots, groups, volumes
 from nephele.volume.types import Types
+from nephele.volume.user_messages import UserMessages
 
 Create = Callable[[Context, NewVolume], Volume]
 Delete = Callable[[Context, str], None]
@@ -339,16 +340,24 @@ def _filled(parts: Parts, _db: sa.Connection, work: Work[Settle]) -> None:
     put(parts, work.data.group_id, status=GroupStatus.AVAILABLE)
 
 
-def _not_filled(parts: Parts, _db: sa.Connection, work: Work[Settle], _failure: Failure) -> None:
+def _not_filled(parts: Parts, _db: sa.Connection, work: Work[Settle], failure: Failure) -> None:
     put(parts, work.data.group_id, status=GroupStatus.ERROR)
+    tell(parts, work, "create group", failure)
+
+
+def tell(parts: Parts, work: Work[Settle], action: str, failure: Failure) -> None:
+    """Leave a message on why a group, or a snapshot of one, came to nothing."""
+    data = work.data
+    UserMessages(parts).tell(work.context, data.project_id, "VOLUME_GROUP", data.group_id, action, failure.message)
 
 
 def _emptied(_parts: Parts, db: sa.Connection, work: Work[Settle]) -> None:
     db.execute(groups.delete().where(groups.c.id == work.data.group_id))
 
 
-def _not_emptied(parts: Parts, _db: sa.Connection, work: Work[Settle], _failure: Failure) -> None:
+def _not_emptied(parts: Parts, _db: sa.Connection, work: Work[Settle], failure: Failure) -> None:
     put(parts, work.data.group_id, status=GroupStatus.ERROR_DELETING)
+    tell(parts, work, "delete group", failure)
 
 
 LOOKS = Keep("it only looks")

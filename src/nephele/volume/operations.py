@@ -3,11 +3,15 @@
 from typing import Any
 
 from nephele.kernel.operations import Operation
-from nephele.volume import group_snapshots, groups, moving, work
+from nephele.volume import backing, group_snapshots, groups, moving, work
 
 ALL: tuple[Operation[Any], ...] = (
     *work.OPERATIONS,
     moving.MIGRATE,
+    backing.BACKUP,
+    backing.RESTORE,
+    backing.FORGET,
+    backing.IMPORT,
     groups.FILL,
     groups.EMPTY,
     group_snapshots.TAKE,

@@ -11,7 +11,8 @@ from nephele.kernel.engine import Engine
 from nephele.kernel.ids import Ids
 from nephele.kernel.store import Store
 from nephele.volume.backends.protocol import Backend
-from nephele.volume.errors import BACKEND_GONE
+from nephele.volume.errors import BACKEND_GONE, NO_BACKUP_STORE
+from nephele.volume.stores.protocol import BackupStore
 
 
 class Images(Protocol):
@@ -65,6 +66,14 @@ class Parts:
     zone: str = "nova"
     cluster: str = ""
     """The cluster that the services of all backends are part of; empty: none."""
+    backup_store: BackupStore | None = None
+
+    @property
+    def backups(self) -> BackupStore:
+        """Where backups are kept.  Raises NO_BACKUP_STORE."""
+        if self.backup_store is None:
+            raise NO_BACKUP_STORE()
+        return self.backup_store
 
     def pool_of(self, backend: Backend) -> str:
         """A backend's only pool, with its full name."""

@@ -32,6 +32,8 @@ _READING = [
     "group:get",
     "group:get_all_group_snapshots",
     "group:get_group_snapshot",
+    "backup:get_all",
+    "backup:get",
     "message:get_all",
     "message:get",
 ]
@@ -84,10 +86,19 @@ _WRITING = [
     "group:create_group_snapshot",
     "group:update_group_snapshot",
     "group:delete_group_snapshot",
+    "backup:create",
+    "backup:update",
+    "backup:delete",
+    "backup:restore",
     "message:delete",
 ]
 _ADMINISTERING = [
     "volume:force_delete",
+    "backup:backup-import",
+    "backup:export-import",
+    "backup:backup_project_attribute",
+    "volume_extension:backup_admin_actions:reset_status",
+    "volume_extension:backup_admin_actions:force_delete",
     "clusters:get_all",
     "clusters:get",
     "clusters:update",

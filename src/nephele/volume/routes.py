@@ -9,6 +9,7 @@ from nephele.kernel.policy import Policy
 from nephele.volume.api import (
     actions,
     attachments,
+    backups,
     bodies,
     cloud,
     clusters,
@@ -266,6 +267,56 @@ def _group_action(name: str, handler: Any, body: Any, since: tuple[int, int]) ->
     return Route("POST", f"{_GROUP}/action", handler, body=body, action=name, status=202, since=since)
 
 
+_BACKUP = "/v3/backups/{backup_id}"
+BACKUPS = [
+    Route("GET", "/v3/backups", backups.index, "backup:get_all"),
+    Route("GET", "/v3/backups/detail", backups.detail, "backup:get_all"),
+    Route(
+        "POST",
+        "/v3/backups",
+        backups.create,
+        "backup:create",
+        envelope("backup", bodies.NewBackup),
+        status=202,
+        until=(3, 42),
+    ),
+    Route(
+        "POST",
+        "/v3/backups",
+        backups.create,
+        "backup:create",
+        envelope("backup", bodies.NewBackupWithWords),
+        status=202,
+        since=(3, 43),
+    ),
+    Route(
+        "POST",
+        "/v3/backups/import_record",
+        backups.import_record,
+        "backup:backup-import",
+        bodies.ImportRecord,
+        status=201,
+    ),
+    Route("GET", _BACKUP, backups.show),
+    Route("PUT", _BACKUP, backups.update, body=envelope("backup", bodies.BackupUpdate), since=(3, 9), until=(3, 42)),
+    Route("PUT", _BACKUP, backups.update, body=envelope("backup", bodies.BackupUpdateWithWords), since=(3, 43)),
+    Route("DELETE", _BACKUP, backups.delete, status=202),
+    Route(
+        "POST",
+        f"{_BACKUP}/restore",
+        backups.restore,
+        body=envelope("restore", bodies.RestoreBackup | None),
+        status=202,
+    ),
+    Route("GET", f"{_BACKUP}/export_record", backups.export_record),
+    *(
+        Route("POST", f"{_BACKUP}/action", handler, body=body, action=name, status=202)
+        for name, handler, body in (
+            ("os-reset_status", backups.reset_status, bodies.Status),
+            ("os-force_delete", backups.force_delete, bodies.Anything),
+        )
+    ),
+]
 GROUPS = [
     Route("GET", "/v3/groups", groups.index, "group:get_all", since=(3, 13)),
     Route("GET", "/v3/groups/detail", groups.detail, "group:get_all", since=(3, 13)),
@@ -408,6 +459,7 @@ _TABLE = [
     *CLUSTERS,
     *GROUP_TYPES,
     *GROUPS,
+    *BACKUPS,
     *CLOUD,
 ]
 

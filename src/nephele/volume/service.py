@@ -22,6 +22,7 @@ from nephele.volume import life, rows
 from nephele.volume.accept import NewVolume, Wish, complete, image_file, image_words
 from nephele.volume.attachments import Attachments
 from nephele.volume.backends.protocol import Backend
+from nephele.volume.backups import Backups
 from nephele.volume.changes import Changes
 from nephele.volume.clusters import Clusters
 from nephele.volume.errors import INVALID_VOLUME, VOLUME_NOT_FOUND
@@ -46,6 +47,7 @@ from nephele.volume.quotas import Quotas
 from nephele.volume.scheduling import choose
 from nephele.volume.services import Services
 from nephele.volume.snapshots import Snapshots
+from nephele.volume.stores.protocol import BackupStore
 from nephele.volume.tables import snapshots, transfers, volumes
 from nephele.volume.transfers import Transfers
 from nephele.volume.types import Types
@@ -85,6 +87,7 @@ class Volumes:
         host: the name of the part that has the backends, as in `host@backend#pool`.
         zone: the availability zone of all volumes.
         cluster: the cluster that its services are part of; empty: none.
+        backup_store: where backups are; None: there are none.
     """
 
     def __init__(
@@ -99,8 +102,11 @@ class Volumes:
         host: str = "nephele",
         zone: str = "nova",
         cluster: str = "",
+        backup_store: BackupStore | None = None,
     ) -> None:
-        self.parts = parts = Parts(store, clock, ids, engine, images, tuple(backends), host, zone, cluster)
+        self.parts = parts = Parts(
+            store, clock, ids, engine, images, tuple(backends), host, zone, cluster, backup_store
+        )
         self.types = Types(parts)
         self.quotas = Quotas(parts)
         self.messages = UserMessages(parts)
@@ -111,6 +117,7 @@ class Volumes:
         self.moving = Moving(parts, self.services)
         self.changes = Changes(parts, self.quotas, self.types, self.moving)
         self.transfers = Transfers(parts, self.quotas)
+        self.backups = Backups(parts, self.quotas, self.create)
         self.group_types = GroupTypes(parts)
         self.groups = Groups(parts, self.quotas, self.types, self.group_types, self.create, self._delete_grouped)
         self.group_snapshots = GroupSnapshots(parts, self.groups, self.group_types, self.snapshots)
@@ -162,6 +169,8 @@ class Volumes:
 
         Raises whatever `accept.complete` raises, TOO_MANY_VOLUMES, TOO_MANY_GIGABYTES, VOLUME_TOO_LARGE.
         """
+        if new.backup_id:
+            return self.backups.create_volume(ctx, new)
         parts = self.parts
         wish = complete(parts, self.types, ctx, new)
         backend, unfit = self._place(wish)

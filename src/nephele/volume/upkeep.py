@@ -8,12 +8,13 @@ from nephele.kernel.context import Context
 from nephele.kernel.operations import OPEN, operations
 from nephele.volume import rows
 from nephele.volume.backends.protocol import Backend
+from nephele.volume.backing import backup_disk
 from nephele.volume.life import LIFE, MIGRATING
-from nephele.volume.model import Leftover, LeftoverKind, SnapshotStatus
+from nephele.volume.model import BackupStatus, GroupStatus, Leftover, LeftoverKind, SnapshotStatus
 from nephele.volume.model import VolumeStatus as V
 from nephele.volume.orders import snapshot_disk, volume_disk
 from nephele.volume.parts import Parts
-from nephele.volume.tables import snapshots, volumes
+from nephele.volume.tables import backups, group_snapshots, groups, snapshots, volumes
 from nephele.volume.user_messages import UserMessages
 from nephele.volume.work import release_base
 
@@ -41,8 +42,12 @@ def _owned(parts: Parts, backend: Backend) -> set[str]:
     here = sa.or_(c.host.is_(None), rows.on_service(parts.service_of(backend)), c.migration_status == MIGRATING)
     with parts.store.read() as db:
         mine = {volume_disk(id) for id in db.execute(sa.select(c.id).where(here)).scalars()}
+        mine |= {backup_disk(id) for id in db.execute(_backing_up).scalars()}
         taken = sa.select(snapshots.c.id).select_from(snapshots.join(volumes)).where(here)
         return mine | {snapshot_disk(id) for id in db.execute(taken).scalars()}
+
+
+_backing_up = sa.select(backups.c.id).where(backups.c.status == BackupStatus.CREATING)
 
 
 def _disks(parts: Parts) -> Iterator[Leftover]:
@@ -84,15 +89,29 @@ def clean_up(parts: Parts, ctx: Context, services: set[str], kind: str, resource
 _host_of_snapshot = sa.select(volumes.c.host).where(volumes.c.id == snapshots.c.volume_id).scalar_subquery()
 
 
+def _is_owned(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Whether an operation works on a row: on itself, its volume, a backup of it, or what it is restored to."""
+    subjects: list[sa.ColumnElement[bool]] = [operations.c.subject == table.c.id]
+    if table is snapshots:
+        subjects.append(operations.c.subject == table.c.volume_id)
+    if table is backups:
+        subjects.append(operations.c.subject == table.c.restored_to)
+    if table in (volumes, snapshots):
+        of = backups.c.volume_id if table is volumes else backups.c.snapshot_id
+        subjects.append(sa.exists().where(backups.c.id == operations.c.subject, of == table.c.id))
+    return sa.exists().where(operations.c.state.in_(OPEN), sa.or_(*subjects))
+
+
 def _stuck(parts: Parts) -> Iterator[Leftover]:
     passing = (
         (volumes, UNDER_WAY),
-        (snapshots, frozenset({SnapshotStatus.CREATING, SnapshotStatus.DELETING})),
+        (snapshots, frozenset({SnapshotStatus.CREATING, SnapshotStatus.DELETING, SnapshotStatus.BACKING_UP})),
+        (groups, frozenset({GroupStatus.CREATING, GroupStatus.DELETING})),
+        (group_snapshots, frozenset({GroupStatus.CREATING, GroupStatus.DELETING})),
+        (backups, frozenset({BackupStatus.CREATING, BackupStatus.DELETING, BackupStatus.RESTORING})),
     )
     for table, statuses in passing:
-        parents = [table.c.id] if table is volumes else [table.c.id, table.c.volume_id]
-        owned = sa.exists().where(operations.c.subject.in_(parents), operations.c.state.in_(OPEN))
-        query = sa.select(table.c.id, table.c.status).where(table.c.status.in_(statuses), ~owned)
+        query = sa.select(table.c.id, table.c.status).where(table.c.status.in_(statuses), ~_is_owned(table))
         with parts.store.read() as db:
             found = db.execute(query).all()
         for id, status in found:

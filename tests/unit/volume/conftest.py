@@ -22,8 +22,23 @@ from nephele.volume.backends.file import FileBackend
 from nephele.volume.policy import RULES
 from nephele.volume.routes import api
 from nephele.volume.service import Volumes
+from nephele.volume.stores.file import FileStore
 
-UNDER_WAY = ("creating", "downloading", "deleting", "extending", "uploading", "reverting", "maintenance", "retyping")
+UNDER_WAY = (
+    "creating",
+    "downloading",
+    "deleting",
+    "extending",
+    "uploading",
+    "reverting",
+    "maintenance",
+    "retyping",
+    "backing-up",
+    "restoring",
+    "restoring-backup",
+    "managing",
+    "unmanaging",
+)
 
 
 class FakeGlance:
@@ -140,8 +155,11 @@ def two(store: Store, bus: LocalBus, ids: Ids, http: Callable[..., Http], tmp_pa
 def _running(
     store: Store, bus: LocalBus, ids: Ids, http: Callable[..., Http], backends: list[FileBackend], cluster: str = ""
 ) -> Iterator[Cinder]:
+    store_of_backups = FileStore(backends[0].root.parent / "backups")
     engine, glance = Engine(store, bus, SystemClock(), ids, threads=4), FakeGlance()
-    volumes = Volumes(store, SystemClock(), ids, engine, glance, backends, cluster=cluster)
+    volumes = Volumes(
+        store, SystemClock(), ids, engine, glance, backends, cluster=cluster, backup_store=store_of_backups
+    )
     volumes.seed()
     engine.start()
     yield Cinder(volumes, http(api(volumes, Policy(RULES))), glance, backends[0])

@@ -18,13 +18,13 @@ from nephele.kernel.operations import Keep, Operation, Step
 from nephele.kernel.policy import Policy
 from nephele.kernel.store import Store
 from nephele.volume.backends.file import FileBackend
+from nephele.volume.operations import ALL
 from nephele.volume.policy import RULES
 from nephele.volume.routes import api
 from nephele.volume.service import Volumes
-from nephele.volume.work import OPERATIONS
+from nephele.volume.stores.file import FileStore
 
-STEPS = [(operation.kind, step.name) for operation in OPERATIONS for step in operation.steps]
-BY_KIND = {operation.kind: operation for operation in OPERATIONS}
+STEPS = [(operation.kind, step.name) for operation in ALL for step in operation.steps]
 Build = Callable[[Callable[[Operation[Any]], Operation[Any]]], Cinder]
 
 
@@ -38,14 +38,15 @@ def build(store: Store, bus: LocalBus, ids: Ids, http: Callable[..., Http], tmp_
         for engine in engines:
             engine.stop()
         engine = Engine(store, bus, SystemClock(), ids, threads=4)
-        backend = FileBackend(tmp_path / "volumes")
-        volumes = Volumes(store, SystemClock(), ids, engine, glance, [backend])
-        for operation in OPERATIONS:
+        backends = [FileBackend(tmp_path / "volumes"), FileBackend(tmp_path / "other", "other")]
+        kept = FileStore(tmp_path / "backups")
+        volumes = Volumes(store, SystemClock(), ids, engine, glance, backends, backup_store=kept)
+        for operation in ALL:
             engine.register(change(operation), volumes.parts)
         volumes.seed()
         engine.start()
         engines.append(engine)
-        return Cinder(volumes, http(api(volumes, Policy(RULES))), glance, backend)
+        return Cinder(volumes, http(api(volumes, Policy(RULES))), glance, backends[0])
 
     yield make
     engines[-1].stop()
@@ -96,22 +97,107 @@ def walk(cinder: Cinder, data: Path) -> dict[str, str]:
     return seen
 
 
+def look(cinder: Cinder, seen: dict[str, str], name: str, path: str) -> None:
+    """Note the status at which what is at the path arrives."""
+    seen[name] = cinder.settled(path, as_="admin").get("status", "gone")
+
+
+def walk_backups(cinder: Cinder, _data: Path) -> dict[str, str]:
+    """The same, for the operations of backups."""
+    seen: dict[str, str] = {}
+    volume = cinder("POST", "/volumes", json={"volume": {"size": 1}}).json()["volume"]["id"]
+    look(cinder, seen, "volume", f"/volumes/{volume}")
+    with (cinder.backend.root / f"volume-{volume}").open("r+b") as file:
+        file.write(b"mine")
+    attach = {"instance_uuid": "c" * 8 + "-cccc-cccc-cccc-" + "c" * 12, "mountpoint": "/dev/vdb"}
+    cinder.act(volume, "os-attach", attach)
+    made = cinder("POST", "/backups", json={"backup": {"volume_id": volume, "force": True}})
+    backup = f"/backups/{made.json()['backup']['id']}"
+    look(cinder, seen, "backed up", backup)
+    look(cinder, seen, "in use", f"/volumes/{volume}")
+    cinder.act(volume, "os-detach", {})
+    record = cinder("GET", f"{backup}/export_record", as_="admin").json()
+    if seen["backed up"] == "available":
+        with cinder.volumes.parts.store.write() as db:
+            db.exec_driver_sql("DELETE FROM volume_backups")
+        cinder("POST", "/backups/import_record", as_="admin", json=record)
+        look(cinder, seen, "imported", backup)
+        cinder("POST", f"{backup}/action", as_="admin", json={"os-reset_status": {"status": "available"}})
+        cinder("POST", f"{backup}/restore", as_="admin", json={"restore": {"volume_id": volume}})
+        look(cinder, seen, "restored", f"/volumes/{volume}")
+        look(cinder, seen, "still there", backup)
+    cinder("DELETE", backup, as_="admin")
+    look(cinder, seen, "forgotten", backup)
+    cinder("DELETE", f"/volumes/{volume}")
+    look(cinder, seen, "deleted", f"/volumes/{volume}")
+    return seen
+
+
+def walk_groups(cinder: Cinder, _data: Path) -> dict[str, str]:
+    """The same, for the operations of groups."""
+    seen: dict[str, str] = {}
+    kind = {"group_type": {"name": "together"}}
+    cinder("POST", "/group_types", as_="admin", json=kind)
+    words = {"group": {"group_type": "together", "volume_types": ["__DEFAULT__"]}}
+    group = cinder("POST", "/groups", json=words).json()["group"]["id"]
+    volume = cinder("POST", "/volumes", json={"volume": {"size": 1, "group_id": group}}).json()["volume"]["id"]
+    look(cinder, seen, "volume", f"/volumes/{volume}")
+    taken = cinder("POST", "/group_snapshots", json={"group_snapshot": {"group_id": group}}).json()
+    snapshot = f"/group_snapshots/{taken['group_snapshot']['id']}"
+    look(cinder, seen, "snapped", snapshot)
+    copy = cinder("POST", "/groups/action", json={"create-from-src": {"source_group_id": group}}).json()["group"]["id"]
+    look(cinder, seen, "cloned", f"/groups/{copy}")
+    cinder("DELETE", snapshot)
+    look(cinder, seen, "dropped", snapshot)
+    for name, one in (("deleted", group), ("clone deleted", copy)):
+        cinder("POST", f"/groups/{one}/action", json={"delete": {"delete-volumes": True}})
+        look(cinder, seen, name, f"/groups/{one}")
+    return seen
+
+
+def walk_moving(cinder: Cinder, _data: Path) -> dict[str, str]:
+    """The same, for what goes from one backend to another, or comes from outside and leaves again."""
+    seen: dict[str, str] = {}
+    volume = cinder("POST", "/volumes", json={"volume": {"size": 1}}).json()["volume"]["id"]
+    path = f"/volumes/{volume}"
+    look(cinder, seen, "volume", path)
+    cinder.act(volume, "os-migrate_volume", {"host": "nephele@other#other"}, as_="admin")
+    look(cinder, seen, "moved", path)
+    found = cinder("GET", path, as_="admin").json()["volume"]
+    seen["migration"] = f"{found['migration_status']} to {found['os-vol-host-attr:host']}"
+    cinder("DELETE", path)
+    look(cinder, seen, "deleted", path)
+    return seen
+
+
 def force_away(cinder: Cinder) -> None:
     """Whatever state things are in, an administrator gets rid of them."""
-    for kind in ("snapshots", "volumes"):
-        for thing in cinder("GET", f"/{kind}").json()[kind]:
+    for group in cinder("GET", "/group_snapshots").json()["group_snapshots"]:
+        path = f"/group_snapshots/{group['id']}"
+        cinder("POST", f"{path}/action", as_="admin", json={"reset_status": {"status": "error"}})
+        assert cinder("DELETE", path).status_code == 202
+        assert cinder.settled(path) == {}
+    for kind in ("backups", "snapshots", "volumes"):
+        for thing in cinder("GET", f"/{kind}?all_tenants=1", as_="admin").json()[kind]:
             path = f"/{kind}/{thing['id']}"
             cinder("POST", f"{path}/action", as_="admin", json={"os-force_delete": {}})
-            assert cinder.settled(path) == {}
+            assert cinder.settled(path, as_="admin") == {}
+    for group in cinder("GET", "/groups").json()["groups"]:
+        path = f"/groups/{group['id']}"
+        cinder("POST", f"{path}/action", as_="admin", json={"reset_status": {"status": "error"}})
+        assert cinder("POST", f"{path}/action", json={"delete": {}}).status_code == 202
+        assert cinder.settled(path) == {}
 
 
 def assert_clean(cinder: Cinder) -> None:
-    assert cinder.backend.disks() == set()
+    for backend in cinder.volumes.parts.backends:
+        assert backend.disks() == set()
     assert cinder.volumes.leftovers() == []
-    assert [path.name for path in cinder.backend.root.rglob("*") if path.is_file()] == [".lock"]
+    assert [path.name for path in cinder.backend.root.rglob("*") if path.is_file()] in ([".lock"], [])
+    assert list(cinder.volumes.parts.backups.names("")) == []
 
 
-ALL_WELL = {
+VOLUMES_WELL = {
     "created": "available",
     "extended": "available",
     "snapped": "available",
@@ -121,6 +207,43 @@ ALL_WELL = {
     "dropped": "gone",
     "deleted": "gone",
 }
+BACKUPS_WELL = {
+    "volume": "available",
+    "backed up": "available",
+    "in use": "in-use",
+    "imported": "available",
+    "restored": "available",
+    "still there": "available",
+    "forgotten": "gone",
+    "deleted": "gone",
+}
+GROUPS_WELL = {
+    "volume": "available",
+    "snapped": "available",
+    "cloned": "available",
+    "dropped": "gone",
+    "deleted": "gone",
+    "clone deleted": "gone",
+}
+MOVING_WELL = {
+    "volume": "available",
+    "moved": "available",
+    "migration": "success to nephele@other#other",
+    "deleted": "gone",
+}
+WALKS = {
+    "volume": (walk, VOLUMES_WELL),
+    "backup": (walk_backups, BACKUPS_WELL),
+    "group": (walk_groups, GROUPS_WELL),
+    "moving": (walk_moving, MOVING_WELL),
+}
+
+
+def of_kind(kind: str) -> str:
+    """Which walk uses a kind of operation."""
+    if kind == "volume.migrate":
+        return "moving"
+    return {"snapshot": "volume", "group_snapshot": "group"}.get(kind.partition(".")[0], kind.partition(".")[0])
 
 
 @pytest.fixture
@@ -138,12 +261,14 @@ def twice(step: Step) -> Step:
     return replace(step, do=do)
 
 
-def test_every_step_twice(build: Build, data: Path) -> None:
+@pytest.mark.parametrize("name", WALKS)
+def test_every_step_twice(build: Build, data: Path, name: str) -> None:
     def change(operation: Operation[Any]) -> Operation[Any]:
         return replace(operation, steps=tuple(twice(step) for step in operation.steps))
 
     cinder = build(change)
-    assert walk(cinder, data) == ALL_WELL
+    use, well = WALKS[name]
+    assert use(cinder, data) == well
     assert_clean(cinder)
 
 
@@ -156,6 +281,15 @@ FAILS_TO = {
     "volume.upload": ("uploaded", "available"),
     "volume.revert": ("reverted", "error"),
     "volume.reimage": ("reimaged", "error"),
+    "volume.migrate": ("moved", "available"),
+    "backup.create": ("backed up", "error"),
+    "backup.import": ("imported", "error"),
+    "backup.restore": ("restored", "error_restoring"),
+    "backup.delete": ("forgotten", "error_deleting"),
+    "group.create": ("cloned", "error"),
+    "group.delete": ("deleted", "error_deleting"),
+    "group_snapshot.create": ("snapped", "error"),
+    "group_snapshot.delete": ("dropped", "error_deleting"),
 }
 
 
@@ -174,12 +308,18 @@ def test_a_fault_at_every_step(build: Build, data: Path, kind: str, name: str) -
         return replace(step, do=do, undo=step.undo if isinstance(step.undo, Keep) else undo)
 
     cinder = build(changed(kind, name, fail_after))
-    seen = walk(cinder, data)
+    seen = WALKS[of_kind(kind)][0](cinder, data)
     where, status = FAILS_TO[kind]
     assert seen[where] == status
-    assert any("does not answer" in found["user_message"] for found in cinder("GET", "/messages").json()["messages"])
+    told = cinder("GET", "/messages?all_tenants=1", as_="admin").json()["messages"]
+    moved = kind == "volume.migrate" and name != "copy"
+    assert moved or any("does not answer" in found["user_message"] for found in told)
     cinder = build(lambda operation: operation)
     force_away(cinder)
+    if moved:
+        (old_disk,) = cinder.volumes.leftovers() or [None]
+        if old_disk is not None:
+            cinder.volumes.remove_leftover(old_disk)
     assert_clean(cinder)
 
 
@@ -210,7 +350,8 @@ def test_a_crash_at_every_step(build: Build, data: Path, kind: str, name: str) -
         return ask(*words, **options)
 
     first.http = ask_whoever_lives  # type: ignore[assignment]
-    assert walk(first, data) == ALL_WELL
+    use, well = WALKS[of_kind(kind)]
+    assert use(first, data) == well
     assert died == [True, True]
     assert_clean(first)
 

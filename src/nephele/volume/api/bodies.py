@@ -432,6 +432,57 @@ class Cleanup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     disabled: Bool | None = None
 
 
+class NewBackup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new backup."""
+
+    volume_id: str
+    container: Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^/.][^/]*$")] | None = None
+    name: MaybeText = None
+    description: MaybeText = None
+    incremental: Bool = False
+    force: Bool = False
+    snapshot_id: str | None = None
+
+
+class NewBackupWithWords(NewBackup, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new backup from microversion 3.43 on."""
+
+    metadata: Words | None = None
+
+
+class BackupUpdate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A backup's new words."""
+
+    name: MaybeText = None
+    description: MaybeText = None
+
+
+class BackupUpdateWithWords(BackupUpdate, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A backup's new words from microversion 3.43 on."""
+
+    metadata: Words | None = None
+
+
+class RestoreBackup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where to restore a backup to."""
+
+    name: MaybeText = None
+    volume_id: str | None = None
+
+
+class BackupRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A backup of another cloud."""
+
+    backup_service: Name
+    backup_url: Annotated[str, Meta(min_length=1)]
+
+
+class ImportRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"record": "backup-record"}):
+    """`{"backup-record": {…}}`."""
+
+    record: BackupRecord
+
+
 class NewTransfer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An offer."""
 

@@ -255,9 +255,8 @@ def create(service: Volumes, call: Call) -> object:
     call.enforce("volume:create_from_image" if image else "volume:create")
     for field in ("snapshot_id", "source_volid", "consistencygroup_id", "backup_id", "group_id"):
         check_uuid(field, getattr(asked, field))
-    for field in ("consistencygroup_id", "backup_id"):
-        if getattr(asked, field):
-            raise UNSUPPORTED(what=f"Creating a volume with {field}")
+    if asked.consistencygroup_id:
+        raise UNSUPPORTED(what="Creating a volume with consistencygroup_id")
     if truth(asked.multiattach):
         raise BAD_REQUEST(
             reason="multiattach parameter has been removed. The default behavior is to use multiattach enabled volume "
@@ -274,6 +273,7 @@ def create(service: Volumes, call: Call) -> object:
         snapshot_id=asked.snapshot_id,
         source_volid=asked.source_volid,
         metadata=asked.metadata or {},
+        backup_id=asked.backup_id if call.version >= (3, 47) else None,
         group_id=asked.group_id if call.version >= (3, 13) else None,
     )
     return _one(service, call, service.create(call.context, new))

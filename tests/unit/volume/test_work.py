@@ -317,8 +317,7 @@ def test_a_fault_at_every_step(build: Build, data: Path, kind: str, name: str) -
     cinder = build(lambda operation: operation)
     force_away(cinder)
     if moved:
-        (old_disk,) = cinder.volumes.leftovers() or [None]
-        if old_disk is not None:
+        for old_disk in cinder.volumes.leftovers():
             cinder.volumes.remove_leftover(old_disk)
     assert_clean(cinder)
 

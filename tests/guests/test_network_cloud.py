@@ -404,3 +404,39 @@ def test_qos_limits_and_marks(cloud: NetworkCloud) -> None:
     assert flood(there, here)[0] > 500
     here.put(qos_policy_id=None)
     cloud.call("DELETE", f"qos/policies/{policy['id']}", 204, as_="admin")
+
+
+def test_a_trunks_subport_works_or_says_why_not(cloud: NetworkCloud) -> None:
+    """Where the kernel has VLANs a tagged packet reaches the subport's network; else the port and trunk tell."""
+    outer, _ = cloud.net("10.11.0.0/24")
+    inner, _ = cloud.net("10.12.0.0/24")
+    group = cloud.group(PING)
+    other = cloud.guest(inner["id"], "one", security_groups=[group])
+    other.lease()
+    parent = cloud.call.make("port", network_id=outer["id"])
+    carried = cloud.call.make("port", network_id=inner["id"], security_groups=[group])
+    subport = {"port_id": carried["id"], "segmentation_type": "vlan", "segmentation_id": 101}
+    trunk = cloud.call.make("trunk", port_id=parent["id"], sub_ports=[subport])
+    bound = {"binding:host_id": "one", "device_id": "t", "device_owner": "compute:nova"}
+    parent = cloud.call("PUT", f"ports/{parent['id']}", 200, {"port": bound}, "admin")["port"]
+    cloud.hosts["one"].agent.wire([parent["id"]])
+    guest = Guest(cloud, cloud.hosts["one"], parent)
+    try:
+        guest.lease()
+        tagged = ["link", "add", "link", "eth0", "name", "eth0.101", "type", "vlan", "id", "101"]
+        if run(guest.space, "ip", *tagged).returncode == 0:
+            guest("ip", "link", "set", "eth0.101", "up", "address", carried["mac_address"])
+            guest("ip", "addr", "add", f"{carried['fixed_ips'][0]['ip_address']}/24", "dev", "eth0.101")
+            assert until(lambda: guest.pings(other.ip))
+        else:
+            path = f"ports/{carried['id']}"
+
+            def reason() -> str:
+                shown = cloud.call("GET", path, 200, as_="admin")["port"]
+                return str(shown["binding:vif_details"].get("reason"))
+
+            assert until(lambda: "this kernel has no VLANs" in reason())
+            assert cloud.call("GET", f"trunks/{trunk['id']}", 200)["trunk"]["status"] == "DEGRADED"
+            assert cloud.call("GET", path, 200)["port"]["status"] == "DOWN"
+    finally:
+        guest.remove()

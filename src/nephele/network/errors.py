@@ -423,6 +423,64 @@ RBAC_IN_USE = Error(
 )
 AGENT_NOT_FOUND = _missing("agent", "AgentNotFound", "Agent {id} could not be found.")
 
+# Trunks, segments, topologies, templates
+TRUNK_NOT_FOUND = _missing("trunk", "TrunkNotFound", "Trunk {id} could not be found.")
+TRUNK_IN_USE = Error("network.trunk_in_use", 409, "Trunk {id} is currently in use.", name="TrunkInUse")
+TRUNK_DISABLED = Error("network.trunk_disabled", 409, "Trunk {id} is currently disabled.", name="TrunkDisabled")
+PARENT_IN_USE = Error(
+    "network.parent_in_use",
+    409,
+    "Port {port_id} is currently in use and is not eligible for use as a parent port.",
+    name="ParentPortInUse",
+)
+PORT_IS_PARENT = Error(
+    "network.port_is_parent",
+    409,
+    "Port {port_id} is currently a parent port for trunk {id}.",
+    name="PortInUseAsTrunkParent",
+)
+PORT_IS_SUBPORT = Error(
+    "network.port_is_subport", 409, "Port {port_id} is currently a subport for trunk {id}.", name="PortInUseAsSubPort"
+)
+SUBPORT_NOT_FOUND = _missing(
+    "subport", "SubPortNotFound", "SubPort on trunk {id} with parent port {port_id} could not be found."
+)
+SUBPORT_TWICE = Error(
+    "network.subport_twice",
+    409,
+    "segmentation_type {kind} and segmentation_id {number} already in use on trunk {id}.",
+    name="DuplicateSubPort",
+)
+SEGMENT_NOT_FOUND = _missing("segment", "SegmentNotFound", "Segment {id} could not be found.")
+SEGMENT_IN_USE = Error(
+    "network.segment_in_use",
+    409,
+    "Segment '{id}' cannot be deleted: network {network_id} is carried by it.",
+    name="SegmentInUse",
+)
+ONE_SEGMENT = Error(
+    "network.one_segment",
+    400,
+    "Invalid input for operation: network {network_id} has a segment, and networks of this cloud have one each.",
+    name="InvalidInput",
+)
+NO_TOPOLOGY = Error(
+    "network.no_topology",
+    409,
+    "Deployment error: {reason}.",
+    "Mark an external network and a subnet pool as default.",
+    "AutoAllocationFailure",
+)
+DEFAULT_RULE_NOT_FOUND = _missing(
+    "default_rule", "DefaultSecurityGroupRuleNotFound", "Default Security Group rule {id} does not exist"
+)
+DEFAULT_RULE_EXISTS = Error(
+    "network.default_rule_exists",
+    409,
+    "Default Security group rule already exists. Rule id is {id}.",
+    name="DefaultSecurityGroupRuleExists",
+)
+
 # Quality of service
 QOS_POLICY_NOT_FOUND = _missing("qos_policy", "QosPolicyNotFound", "QoS policy {id} could not be found.")
 QOS_RULE_NOT_FOUND = _missing(

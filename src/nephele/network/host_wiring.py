@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from nephele.kernel.statements import Statement
 from nephele.network import tables
 from nephele.network.binding import SIMULATED
-from nephele.network.model import DNS_DOMAIN, Network, Owner, Port, Status, Subnet, bridge_name, tap_name
+from nephele.network.model import DNS_DOMAIN, Network, Owner, Port, Status, Subnet, bridge_name, subport_name, tap_name
 from nephele.network.networks import NETWORKS
 from nephele.network.ports import PORTS
 from nephele.network.subnets import SUBNETS
+from nephele.network.trunks import carriers_of
 from nephele.network.wired_groups import wired_groups
 from nephele.network.wired_qos import wired_qos
 from nephele.network.wired_routers import wired_routers
@@ -55,6 +56,7 @@ def host_wiring(work: Work, host: str) -> HostWiring:
     tunnels = _tunnel_addresses(work, host)
     policies = {network.id: network.qos_policy_id for network in networks}
     chosen = {port.id: port.qos_policy_id or policies[port.network_id] or "" for port in guests}
+    carriers = carriers_of(work, [port.id for port in guests if port.device_owner == Owner.SUBPORT])
     qos = wired_qos(work, {one for one in chosen.values() if one})
     return HostWiring(
         host=host,
@@ -63,7 +65,7 @@ def host_wiring(work: Work, host: str) -> HostWiring:
             _network(network, host, by_network[network.id], subnets[network.id], tunnels) for network in networks
         ),
         ports=tuple(
-            _port(port, network.mtu, qos.get(chosen[port.id], UNLIMITED))
+            _port(port, network.mtu, qos.get(chosen[port.id], UNLIMITED), carriers.get(port.id))
             for network in networks
             for port in guests
             if port.network_id == network.id
@@ -141,11 +143,11 @@ def _tunnels(ports: Sequence[Port], addresses: dict[str, str]) -> tuple[Tunnel, 
     return tuple(Tunnel(addresses[host], tuple(neighbours)) for host, neighbours in sorted(there.items()))
 
 
-def _port(port: Port, mtu: int, qos: Qos) -> WiredPort:
+def _port(port: Port, mtu: int, qos: Qos, carrier: tuple[str, int] | None) -> WiredPort:
     return WiredPort(
         id=port.id,
         network_id=port.network_id,
-        tap=tap_name(port.id),
+        tap=subport_name(port.id) if carrier else tap_name(port.id),
         mac=port.mac_address,
         fixed_ips=port.fixed_ips,
         mtu=mtu,
@@ -157,6 +159,8 @@ def _port(port: Port, mtu: int, qos: Qos) -> WiredPort:
             for pair in port.address_pairs
         ),
         qos=qos,
+        parent_tap=tap_name(carrier[0]) if carrier else "",
+        vlan=carrier[1] if carrier else 0,
     )
 
 

@@ -24,11 +24,17 @@ def tap_name(port_id: str) -> str:
     return "tap" + port_id[:11]
 
 
+def subport_name(port_id: str) -> str:
+    """What a host calls a port that another one's tap carries."""
+    return "nsp" + port_id[:11]
+
+
 class Status(StrEnum):
     """Whether a resource works now."""
 
     ACTIVE = "ACTIVE"
     DOWN = "DOWN"
+    DEGRADED = "DEGRADED"
     BUILD = "BUILD"
     ERROR = "ERROR"
 
@@ -40,6 +46,7 @@ class Owner(StrEnum):
     ROUTER_INTERFACE = "network:router_interface"
     ROUTER_GATEWAY = "network:router_gateway"
     FLOATING_IP = "network:floatingip"
+    SUBPORT = "trunk:subport"
 
 
 class Pool(Struct, frozen=True):
@@ -326,6 +333,49 @@ class QosPolicy(Resource, frozen=True):
     is_default: bool
     rules: tuple[QosRule, ...] = ()
     shared: bool = False
+
+
+class SubPort(Struct, frozen=True):
+    """A port that another one carries, by the tag of its packets."""
+
+    port_id: str
+    segmentation_type: str
+    segmentation_id: int
+
+
+class Trunk(Resource, frozen=True):
+    """A port that carries others; `status` follows from theirs."""
+
+    name: str
+    admin_state_up: bool
+    port_id: str
+    sub_ports: tuple[SubPort, ...] = ()
+    status: str = Status.DOWN
+
+
+class Segment(Resource, frozen=True):
+    """What carries a network."""
+
+    name: str | None
+    network_id: str
+    network_type: str
+    physical_network: str | None
+    segmentation_id: int | None
+
+
+class DefaultRule(Resource, frozen=True):
+    """A rule that new security groups begin with: each project's default one, or all others, or both."""
+
+    direction: str
+    ethertype: str
+    protocol: str | None
+    port_range_min: int | None
+    port_range_max: int | None
+    remote_ip_prefix: str | None
+    remote_group_id: str | None
+    remote_address_group_id: str | None
+    used_in_default_sg: bool
+    used_in_non_default_sg: bool
 
 
 class RbacPolicy(Resource, frozen=True):

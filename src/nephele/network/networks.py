@@ -13,6 +13,7 @@ from nephele.network.model import Network, Owner, Status
 from nephele.network.qos import check_policy, default_policy
 from nephele.network.quotas import take_quota
 from nephele.network.records import ME, Records, Rows
+from nephele.network.segments import add_segment
 from nephele.network.sharing import EXTERNAL, apply_shared, forget_shares, granted, share, shared_among, unshare
 from nephele.network.work import Work
 
@@ -105,6 +106,7 @@ def create_network(work: Work, new: NewNetwork) -> Network:
     )
     check_policy(work, network.qos_policy_id, "network", network.id)
     NETWORKS.insert(work, network)
+    add_segment(work, network)
     if new.external:
         share(work, "network", network.id, network.project_id, EXTERNAL)
     if new.shared:

@@ -113,6 +113,12 @@ RULES: dict[str, str] = {
         for way, verbs in (("policy", "create get update delete"), ("alias", "get update delete"))
         for verb in verbs.split()
     },
+    **_all("trunk"),
+    **_guard(_MEMBER, "add_subports", "remove_subports"),
+    "get_subports": _READER,
+    **_all("segment", write=_ADMIN, read=_ADMIN),
+    **_guard(_ADMIN, "create_default_security_group_rule", "delete_default_security_group_rule"),
+    "get_default_security_group_rule": "rule:admin_only or role:reader",
     **_all("rbac_policy"),
     **_attributes("not rule:for_everyone or rule:admin_only", "rbac_policy", "create update", "target_tenant"),
     **_guard(_ADMIN, "get_agent", "update_agent", "delete_agent", "update_quota", "delete_quota"),

@@ -201,6 +201,8 @@ def change_port(
 
 
 def _save(work: Work, old: Port, new: Port) -> Port:
+    from nephele.network.trunks import move_subports
+
     changed = PORTS.save(work, old, new)
     if new.fixed_ips != old.fixed_ips:
         _drop_floating(work, old.id, {ip.ip_address for ip in old.fixed_ips} - {ip.ip_address for ip in new.fixed_ips})
@@ -214,13 +216,18 @@ def _save(work: Work, old: Port, new: Port) -> Port:
         changed = PORTS.touch(changed, work)
     for one in (old, new):
         work.concerned.port(one.host, one.network_id, one.security_groups)
+    if new.host != old.host:
+        move_subports(work, old.id, new.host)
     return changed
 
 
 def delete_port(work: Work, port: Port) -> None:
-    """Remove a port; one that a router or a floating IP needs is removed with them only."""
+    """Remove a port; one that a router, a floating IP or a trunk needs is removed with them only."""
+    from nephele.network.trunks import check_not_trunked
+
     if port.device_owner in (Owner.ROUTER_INTERFACE, Owner.ROUTER_GATEWAY, Owner.FLOATING_IP):
         raise errors.PORT_SERVES(id=port.id, reason=f"has device owner {port.device_owner}")
+    check_not_trunked(work, port.id)
     if port.device_owner.startswith("compute:"):
         work.core.port_gone(work.context, port.device_id, port.id)
     remove_ports(work, [port.id])

@@ -4,7 +4,19 @@ from functools import partial
 from typing import Any
 
 from nephele.kernel.policy import Policy
-from nephele.network.api import agents, availability, handlers, pools, port_forwardings, qos, quotas, root, routers
+from nephele.network.api import (
+    agents,
+    availability,
+    handlers,
+    pools,
+    port_forwardings,
+    qos,
+    quotas,
+    root,
+    routers,
+    topologies,
+    trunks,
+)
 from nephele.network.api.floating_ips import FLOATING_IP
 from nephele.network.api.kind import Kind
 from nephele.network.api.networks import NETWORK, SUBNET
@@ -12,13 +24,31 @@ from nephele.network.api.pools import ADDRESS_GROUP, POOL, RBAC_POLICY, SCOPE
 from nephele.network.api.ports import PORT
 from nephele.network.api.qos import POLICY, RULE_KINDS
 from nephele.network.api.routers import ROUTER
-from nephele.network.api.security_groups import GROUP, RULE
+from nephele.network.api.security_groups import DEFAULT_RULE, GROUP, RULE
+from nephele.network.api.topologies import SEGMENT
+from nephele.network.api.trunks import TRUNK
 from nephele.network.service import Networks
 from nephele.web import faults
 from nephele.web.routing import PUBLIC, Api, Route
 
 Body = dict[str, Any]
-KINDS = (NETWORK, SUBNET, PORT, GROUP, RULE, ROUTER, FLOATING_IP, POOL, SCOPE, ADDRESS_GROUP, RBAC_POLICY, POLICY)
+KINDS = (
+    NETWORK,
+    SUBNET,
+    PORT,
+    GROUP,
+    RULE,
+    ROUTER,
+    FLOATING_IP,
+    POOL,
+    SCOPE,
+    ADDRESS_GROUP,
+    RBAC_POLICY,
+    POLICY,
+    TRUNK,
+    SEGMENT,
+    DEFAULT_RULE,
+)
 
 
 def _of(kind: Kind) -> list[Route]:
@@ -106,6 +136,11 @@ ROUTES: list[Route] = [
     Route("GET", "/v2.0/network-ip-availabilities", availability.index),
     Route("GET", "/v2.0/network-ip-availabilities/{id}", availability.show),
     *(route for kind in RULE_KINDS for route in _qos_rules(kind)),
+    Route("GET", "/v2.0/trunks/{id}/get_subports", trunks.subports),
+    Route("PUT", "/v2.0/trunks/{id}/add_subports", trunks.ADD, body=Body),
+    Route("PUT", "/v2.0/trunks/{id}/remove_subports", trunks.REMOVE, body=Body),
+    Route("GET", "/v2.0/auto-allocated-topology/{id}", topologies.show),
+    Route("DELETE", "/v2.0/auto-allocated-topology/{id}", topologies.delete, status=204),
     Route("GET", "/v2.0/qos/rule-types", qos.rule_types),
     Route("GET", "/v2.0/qos/rule-types/{id}", qos.rule_type),
     Route("GET", "/v2.0/service-providers", availability.providers),

@@ -102,11 +102,8 @@ def default_group(work: Work, project_id: str) -> str:
     if found:
         return str(found)
     draft = SecurityGroup("", project_id, "Default security group", (), 0, 0, 0, DEFAULT, stateful=True)
-    group = _make(work, draft)
+    group = _make(work, draft, is_default=True)
     work.db.execute(sa.insert(_defaults).values(project_id=project_id, group_id=group.id))
-    for ethertype in ("IPv4", "IPv6"):
-        _add(work, NewRule(project_id=project_id, security_group_id=group.id, direction="ingress", ethertype=ethertype,
-                           remote_group_id=group.id))  # fmt: skip
     return group.id
 
 
@@ -116,7 +113,7 @@ def has_default(work: Work, project_id: str) -> bool:
 
 
 def create_group(work: Work, draft: SecurityGroup) -> SecurityGroup:
-    """Make a group that lets everything out and nothing in."""
+    """Make a group with the rules that the templates say: usually everything out and nothing in."""
     if draft.name.lower() == DEFAULT:
         raise errors.DEFAULT_EXISTS()
     default_group(work, draft.project_id)
@@ -127,12 +124,13 @@ def create_group(work: Work, draft: SecurityGroup) -> SecurityGroup:
     return GROUPS.any(work, group.id)
 
 
-def _make(work: Work, draft: SecurityGroup) -> SecurityGroup:
+def _make(work: Work, draft: SecurityGroup, *, is_default: bool = False) -> SecurityGroup:
+    from nephele.network.default_rules import first_rules
+
     group = born(work, draft)
     GROUPS.insert(work, group)
-    for ethertype in ("IPv4", "IPv6"):
-        _add(work, NewRule(project_id=group.project_id, security_group_id=group.id, direction="egress",
-                           ethertype=ethertype))  # fmt: skip
+    for rule in first_rules(work, group.project_id, group.id, is_default=is_default):
+        _add(work, rule)
     return group
 
 
@@ -180,7 +178,7 @@ def create_rules(work: Work, news: Sequence[NewRule]) -> list[SecurityRule]:
         if group.project_id != new.project_id and not work.everything:
             raise errors.GROUP_NOT_FOUND(id=group.id)
         take_quota(work, "security_group_rule", new.project_id)
-        made.append(_add(work, _checked(work, new)))
+        made.append(_add(work, check_rule(work, new)))
     GROUPS.bump(work, *{new.security_group_id for new in news})
     work.rewire()
     found = sa.select(_rules).where(_rules.c.id.in_([rule.id for rule in made]))
@@ -225,7 +223,7 @@ def read_protocol(value: Any) -> str | None:
     raise errors.RULE_BAD_PROTOCOL(protocol=value, names=list(PROTOCOLS))
 
 
-def _checked(work: Work, new: NewRule) -> NewRule:
+def check_rule(work: Work, new: NewRule) -> NewRule:
     """The rule in its one spelling; what makes no sense is refused."""
     remotes = [new.remote_ip_prefix, new.remote_group_id, new.remote_address_group_id]
     if sum(remote is not None for remote in remotes) > 1:

@@ -177,6 +177,48 @@ security_rules = _resource(
     _maybe("remote_address_group_id", _of("address_groups")),
 )
 
+default_rules = _resource(
+    "default_rules",
+    _text("direction"),
+    _text("ethertype"),
+    _maybe("protocol"),
+    sa.Column("port_range_min", sa.Integer),
+    sa.Column("port_range_max", sa.Integer),
+    _maybe("remote_ip_prefix"),
+    _maybe("remote_group_id"),
+    _maybe("remote_address_group_id", _of("address_groups")),
+    _flag("used_in_default_sg"),
+    _flag("used_in_non_default_sg"),
+)
+
+
+def _first_default_rules() -> list[dict[str, Any]]:
+    """Everything out; in the default group, everything of its own members in."""
+    blank: dict[str, Any] = {column.name: None for column in default_rules.columns}
+    blank |= {"project_id": "", "description": "", "tags": (), "revision_number": 0, "created_at": 0, "updated_at": 0}
+    rules = []
+    for number, (direction, ethertype) in enumerate((way, kind) for way in WAYS for kind in ("IPv4", "IPv6")):
+        rules.append(
+            blank
+            | {
+                "id": f"00000000-0000-4000-8000-00000000000{number}",
+                "direction": direction,
+                "ethertype": ethertype,
+                "remote_group_id": "PARENT" if direction == "ingress" else None,
+                "used_in_default_sg": True,
+                "used_in_non_default_sg": direction == "egress",
+            }
+        )
+    return rules
+
+
+WAYS = ("egress", "ingress")
+sa.event.listen(
+    default_rules,
+    "after_create",
+    lambda table, db, **_: db.execute(sa.insert(table), _first_default_rules()),
+)
+
 port_groups = sa.Table(
     "network_port_groups",
     metadata,
@@ -221,6 +263,41 @@ port_forwardings = _resource(
     _number("external_port_last"),
     _number("internal_port_first"),
     _number("internal_port_last"),
+)
+
+trunks = _resource(
+    "trunks",
+    _text("name"),
+    _flag("admin_state_up"),
+    _text("port_id", _of("ports", on_delete="CASCADE")),
+    sa.UniqueConstraint("port_id"),
+)
+
+subports = sa.Table(
+    "network_subports",
+    metadata,
+    sa.Column("port_id", _of("ports", on_delete="CASCADE"), primary_key=True),
+    sa.Column("trunk_id", _of("trunks", on_delete="CASCADE"), nullable=False, index=True),
+    sa.Column("segmentation_type", sa.String(16), nullable=False),
+    sa.Column("segmentation_id", sa.Integer, nullable=False),
+    sa.UniqueConstraint("trunk_id", "segmentation_type", "segmentation_id"),
+)
+
+segments = _resource(
+    "segments",
+    _maybe("name"),
+    _text("network_id", _of("networks", on_delete="CASCADE"), index=True),
+    _text("network_type"),
+    _maybe("physical_network"),
+    sa.Column("segmentation_id", sa.Integer),
+)
+
+topologies = sa.Table(
+    "network_topologies",
+    metadata,
+    sa.Column("project_id", sa.String(64), primary_key=True),
+    sa.Column("network_id", _of("networks", on_delete="CASCADE"), nullable=False, index=True),
+    sa.Column("router_id", _of("routers", on_delete="CASCADE"), nullable=False, index=True),
 )
 
 rbac_policies = _resource(

@@ -115,6 +115,9 @@ class WiredPort(Struct, frozen=True, kw_only=True):
     security_groups: tuple[str, ...] = ()
     address_pairs: tuple[AddressPair, ...] = ()
     qos: Qos = UNLIMITED
+    parent_tap: str = ""
+    """Of a trunk's subport: the tap that carries it, with the tag `vlan`; empty: the port has a tap of its own."""
+    vlan: int = 0
 
 
 class WiredRule(Struct, frozen=True, kw_only=True):

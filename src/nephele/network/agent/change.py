@@ -115,9 +115,24 @@ def _make(ip: Any, link: Link) -> None:
             vxlan_port=VXLAN_PORT,
             vxlan_learning=0,
         )
+    elif link.kind == "vlan":
+        _make_vlan(ip, link)
     else:
         peer = {"ifname": link.peer} | ({"net_ns_fd": link.peer_space} if link.peer_space else {})
         ip.link("add", ifname=link.name, kind="veth", peer=peer)
+
+
+def _make_vlan(ip: Any, link: Link) -> None:
+    from pyroute2.netlink.exceptions import NetlinkError
+
+    try:
+        ip.link("add", ifname=link.name, kind="vlan", link=_index(link.peer), vlan_id=link.vni)
+    except NetlinkError as error:
+        if error.code == errno.EOPNOTSUPP:
+            raise OSError(
+                error.code, "this kernel has no VLANs (8021q), so it can't tell a trunk's ports apart"
+            ) from None
+        raise
 
 
 def _set(ip: Any, change: SetLink) -> None:

@@ -81,6 +81,7 @@ class SetEntry(Struct, frozen=True):
 Change = DeleteLink | MakeLink | SetLink | SetShape | SetSysctl | MissLink | SetAddress | SetEntry
 
 
+_MADE = ("bridge", "vxlan", "veth", "vlan")
 LEAST_BURST = 16384
 _LONGEST_WAIT = 0.05
 """Seconds that a packet waits at most for its turn."""
@@ -116,7 +117,7 @@ def _strangers(space: Space, wanted: Mapping[str, Link], seen: Seen) -> Iterator
     for link in seen.links.values():
         if link.name in wanted:
             continue
-        if names.OUR_LINK.fullmatch(link.name) and link.kind in ("bridge", "vxlan", "veth"):
+        if names.OUR_LINK.fullmatch(link.name) and link.kind in _MADE:
             yield DeleteLink(link.name)
         elif link.master in bridges:
             yield SetLink(name=link.name, kind="stranger", owner="", master="")
@@ -124,7 +125,9 @@ def _strangers(space: Space, wanted: Mapping[str, Link], seen: Seen) -> Iterator
 
 def _link_changes(link: Link, seen: Seen, far: Mapping[tuple[str, str], SeenLink]) -> Iterator[Change]:
     found = seen.links.get(link.name)
-    if link.kind in ("bridge", "vxlan", "veth"):
+    if link.kind == "vlan" and link.peer not in seen.links:
+        return  # its guest is not started yet
+    if link.kind in _MADE:
         if found is not None and not _is_same(link, found, seen, far):
             yield DeleteLink(link.name, link.owner)
             found = None
@@ -155,6 +158,8 @@ def _link_changes(link: Link, seen: Seen, far: Mapping[tuple[str, str], SeenLink
 def _is_same(link: Link, found: SeenLink, seen: Seen, far: Mapping[tuple[str, str], SeenLink]) -> bool:
     if found.kind != link.kind:
         return False
+    if link.kind == "vlan":
+        return (found.vni, found.below) == (link.vni, seen.links[link.peer].index)
     if link.kind == "vxlan":
         return (found.vni, found.tunnel_address) == (link.vni, link.tunnel_address)
     if link.kind == "veth":

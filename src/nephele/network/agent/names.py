@@ -10,8 +10,8 @@ METADATA_ADDRESS = "169.254.169.254"
 TABLE = "nephele"
 """The name of all our nftables tables."""
 
-OUR_LINK = re.compile(r"(nbr|nvx|ndh|nrt|nph|npb)[0-9a-f-]{1,12}")
-"""Links in a host's namespace that are ours: bridges, VXLANs, ends of veth pairs."""
+OUR_LINK = re.compile(r"(nbr|nvx|ndh|nrt|nph|npb|nsp)[0-9a-f-]{1,12}")
+"""Links in a host's namespace that are ours: bridges, VXLANs, ends of veth pairs, subports."""
 
 
 def vxlan(network_id: str) -> str:

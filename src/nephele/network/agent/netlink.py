@@ -29,7 +29,11 @@ Attributes = dict[int, bytes]
 
 
 class SeenLink(Struct, frozen=True, kw_only=True):
-    """A link as the kernel has it; `master` is a name, `below` the index of a veth's other end."""
+    """A link as the kernel has it.
+
+    `master` is a name, `below` the index of a veth's other end or of what a VLAN is on, `vni` a VXLAN's number or a
+    VLAN's tag.
+    """
 
     index: int
     name: str
@@ -95,7 +99,7 @@ def _link(head: bytes, attributes: Attributes, named: dict[int, str], shapes: di
     index, flags = struct.unpack_from("=iI", head, 4)
     about = dict(_attributes(attributes[18], 0)) if 18 in attributes else {}
     kind = _text(about.get(1, b""))
-    tunnel = dict(_attributes(about[2], 0)) if kind == "vxlan" and 2 in about else {}
+    tunnel = dict(_attributes(about[2], 0)) if kind in ("vxlan", "vlan") and 2 in about else {}
     return SeenLink(
         index=index,
         name=named[index],
@@ -106,7 +110,7 @@ def _link(head: bytes, attributes: Attributes, named: dict[int, str], shapes: di
         master=named.get(_number(attributes.get(10)), ""),
         below=_number(attributes.get(5)),
         vni=_number(tunnel.get(1)),
-        tunnel_address=str(ip_address(tunnel[4])) if 4 in tunnel else "",
+        tunnel_address=str(ip_address(tunnel[4])) if kind == "vxlan" and 4 in tunnel else "",
         shape=shapes.get(index, (0, 0)),
     )
 

@@ -8,9 +8,9 @@ from nephele.network.agent.nft import Ruleset
 class Link(Struct, frozen=True, kw_only=True):
     """A network interface.
 
-    `kind` is `bridge`, `vxlan` or `veth` for those we make, `inner` for the far end of a veth pair that another
-    space's link makes, `guest` for a tap that the hypervisor makes when its guest starts, and `found` for what must
-    be there already.
+    `kind` is `bridge`, `vxlan`, `veth` or `vlan` (tag `vni` on `peer`) for those we make, `inner` for the far end of a
+    veth pair that another space's link makes, `guest` for a tap that the hypervisor makes when its guest starts, and
+    `found` for what must be there already.
     """
 
     name: str

@@ -9,7 +9,8 @@ from nephele.network import tables
 from nephele.network.api.kind import ID, STANDARD, Kind, Values
 from nephele.network.api.networks import shared_filter
 from nephele.network.attributes import Attribute, Bad, boolean, ip_or_cidr, maybe, one_of, text
-from nephele.network.model import SecurityGroup, SecurityRule
+from nephele.network.default_rules import DEFAULT_RULES, create_default_rule, delete_default_rule
+from nephele.network.model import DefaultRule, SecurityGroup, SecurityRule
 from nephele.network.records import BLANK
 from nephele.network.security_groups import (
     GROUPS,
@@ -74,6 +75,30 @@ RULE = Kind(
     ),
     create_many=lambda work, drafts: create_rules(work, [NewRule(**draft) for draft in drafts]),
     delete=delete_rule,
+)
+
+
+DEFAULT_RULE = Kind(
+    "default_security_group_rule",
+    "default_security_group_rules",
+    "default-security-group-rules",
+    DEFAULT_RULES,
+    (
+        ID,
+        Attribute("description", text(255), ""),
+        Attribute("direction", one_of("ingress", "egress")),
+        Attribute("ethertype", _ethertype, "IPv4"),
+        Attribute("protocol", read_protocol, None),
+        Attribute("port_range_min", _port, None),
+        Attribute("port_range_max", _port, None),
+        Attribute("remote_ip_prefix", _prefix, None),
+        Attribute("remote_group_id", maybe(text(36)), None),
+        Attribute("remote_address_group_id", maybe(text(36)), None),
+        Attribute("used_in_default_sg", boolean, False),
+        Attribute("used_in_non_default_sg", boolean, True),
+    ),
+    lambda work, values: create_default_rule(work, DefaultRule(**BLANK | values)),
+    delete=delete_default_rule,
 )
 
 

@@ -192,7 +192,7 @@ default_rules = _resource(
 )
 
 
-def _first_default_rules() -> list[dict[str, Any]]:
+def first_default_rules() -> list[dict[str, Any]]:
     """Everything out; in the default group, everything of its own members in."""
     blank: dict[str, Any] = {column.name: None for column in default_rules.columns}
     blank |= {"project_id": "", "description": "", "tags": (), "revision_number": 0, "created_at": 0, "updated_at": 0}
@@ -216,7 +216,7 @@ WAYS = ("egress", "ingress")
 sa.event.listen(
     default_rules,
     "after_create",
-    lambda table, db, **_: db.execute(sa.insert(table), _first_default_rules()),
+    lambda table, db, **_: db.execute(sa.insert(table), first_default_rules()),
 )
 
 port_groups = sa.Table(

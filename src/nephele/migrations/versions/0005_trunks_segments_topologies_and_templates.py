@@ -108,7 +108,12 @@ def upgrade() -> None:
 
     # ### end Alembic commands ###
     blank = dict.fromkeys(column.name for column in templates.columns) | {
-        "project_id": "", "description": "", "tags": "[]", "revision_number": 0, "created_at": 0, "updated_at": 0,
+        "project_id": "",
+        "description": "",
+        "tags": "[]",
+        "revision_number": 0,
+        "created_at": 0,
+        "updated_at": 0,
         "used_in_default_sg": True,
     }
     first = [

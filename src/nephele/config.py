@@ -128,6 +128,18 @@ class VolumeSettings(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("volumes.backends must name one at least")
 
 
+class ComputeSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How servers live.
+
+    Args:
+        confirm_resize_after: seconds after which a resize that nobody decided on is confirmed; 0: never.
+        resize_to_same_host: whether a resize may stay on its host; not set: only where there is no other host.
+    """
+
+    confirm_resize_after: float = 0
+    resize_to_same_host: bool | None = None
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that a cloud can be told."""
 
@@ -153,6 +165,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sim_host: SimHost = SimHost()
     quotas: Quotas = Quotas()
     scheduler: SchedulerSettings = SchedulerSettings()
+    compute: ComputeSettings = ComputeSettings()
     images: ImageSettings = ImageSettings()
     volumes: VolumeSettings = field(default_factory=VolumeSettings)
     provider_networks: dict[str, ProviderNetwork] = field(

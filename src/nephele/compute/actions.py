@@ -23,6 +23,9 @@ NAMES = {
     "snapshot": "createImage",
     "backup": "createBackup",
     "shelve_offload": "shelveOffload",
+    "confirm_resize": "confirmResize",
+    "revert_resize": "revertResize",
+    "live_migrate": "live-migration",
 }
 """What the API calls an operation, where it is not its kind."""
 

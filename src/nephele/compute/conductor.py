@@ -9,7 +9,9 @@ from nephele.compute.errors import HOST_LOST, NOT_YOUR_SERVER
 from nephele.compute.groups import find_group
 from nephele.compute.guest_data import GuestData
 from nephele.compute.hosts import Hosts
-from nephele.compute.model import BlockDevice, Server
+from nephele.compute.messages import moving as mv
+from nephele.compute.migrations import Migrations
+from nephele.compute.model import BlockDevice, FlavorInfo, Migration, Server
 from nephele.compute.nics import without
 from nephele.compute.placing import Placing, host_request
 from nephele.compute.rows import devices_of, server_row
@@ -62,6 +64,7 @@ class Conductor:
         hosts: services and hypervisors.
         placing: which servers are on which host.
         guests: what guests can learn of themselves.
+        migrations: the record of moves.
     """
 
     def __init__(
@@ -77,10 +80,11 @@ class Conductor:
         hosts: Hosts,
         placing: Placing,
         guests: GuestData,
+        migrations: Migrations,
     ) -> None:
         self.store, self.bus, self.clock, self.tokens = store, bus, clock, tokens
         self.images, self.networks, self.volumes, self.placement = images, networks, volumes, placement
-        self.hosts, self.placing, self.guests = hosts, placing, guests
+        self.hosts, self.placing, self.guests, self.migrations = hosts, placing, guests, migrations
         self.states = States(clock)
 
     def serve(self) -> None:
@@ -88,6 +92,7 @@ class Conductor:
         self.bus.serve(m.ASK_SERVER, self._answer)
         self.bus.serve(m.REPORT_HOST, self._host_reported)
         self.bus.serve(m.REPORT_POWER, self._power_reported)
+        self.bus.serve(mv.REPORT_REMOVED, lambda report: self.migrations.complete_evacuations(report.host))
         self.bus.serve(m.HEARTBEAT, self.hosts.beat)
 
     # -- what hosts ask ----------------------------------------------------------------------------------------
@@ -98,7 +103,7 @@ class Conductor:
         with trace.span("nova-conductor", "reads the instance from the database", 10) as span:
             caller = self.tokens.verify(ask.token, delegated=True)
             server = self.server(ask.server_id)
-            if server.host != ask.host or caller.server_id != server.id:
+            if not self._has_to_do_with(ask.host, server) or caller.server_id != server.id:
                 raise NOT_YOUR_SERVER(host=ask.host, server_id=ask.server_id)
             devices = tuple(self.devices(server.id))
             span.detail |= {"server": server.id, "flavor": server.flavor.name, "disks": len(devices)}
@@ -120,18 +125,27 @@ class Conductor:
             spans=trace.take(),
         )
 
+    def _has_to_do_with(self, host: str, server: Server) -> bool:
+        """Whether the server is on the host, or on its way from or to it."""
+        if server.host == host:
+            return True
+        move = self.migrations.open_of(server.id)
+        return move is not None and host in (move.source_host, move.dest_host)
+
     def _host_reported(self, report: m.HostReport) -> m.HostOrders:
         """A host is there: what it has counts from now on, and its servers follow what its guests do.
 
-        Guests of servers that were deleted or moved meanwhile are to be removed; those of which we know nothing
-        are another cloud's, for all we know, and stay.
+        Guests of servers that were deleted or moved meanwhile are to be removed, with what was set aside of them;
+        not while a move is under way.  Those of which we know nothing are another cloud's, for all we know, and stay.
         """
         self.hosts.register(report)
-        found = {guest.server_id: guest.power_state for guest in report.guests}
+        found = {guest.server_id: guest.power_state for guest in report.guests if not guest.set_aside}
         c = servers.c
         elsewhere = sa.or_(c.deleted_at.is_not(None), c.host.not_in((report.host, "")))
+        wanted = {move.server_id for move in self.migrations.all_open()}
+        seen = {guest.server_id for guest in report.guests} - wanted
         with self.store.write() as db:
-            gone = db.execute(sa.select(c.id).where(c.id.in_(found), elsewhere)).scalars().all()
+            gone = db.execute(sa.select(c.id).where(c.id.in_(seen), elsewhere)).scalars().all()
             for server_id, power in found.items():
                 self.states.notice_power(db, server_id, report.host, power)
         return m.HostOrders(remove=tuple(gone))
@@ -204,11 +218,27 @@ class Conductor:
         volumes = self.command(m.CONNECT, m.Connect, work, patience=60).volumes
         return {"ports": ports, "volumes": volumes}
 
-    def choose_host(self, work: Work[Any], *, host: str, node: str, exclude: tuple[str, ...]) -> Selection:
-        """Steps 5 to 7: the scheduler chooses a host, claims it, and the server's row gets it."""
+    def choose_host(
+        self,
+        work: Work[Any],
+        *,
+        host: str,
+        node: str,
+        exclude: tuple[str, ...],
+        flavor: FlavorInfo | None = None,
+        migration: int = 0,
+        forced: bool = False,
+    ) -> Selection:
+        """Steps 5 to 7: the scheduler chooses a host, claims it, and the server's (or its migration's) row gets it."""
         server = self.server(work.subject)
         ask = host_request(
-            server, self.devices(server.id), self.membership(server), host=host, node=node, exclude=exclude
+            *(server, self.devices(server.id), self.membership(server)),
+            host=host,
+            node=node,
+            exclude=exclude,
+            flavor=flavor,
+            migration=migration,
+            forced=forced,
         )
         with work.trace.span("message queue", "carries the request to the scheduler", 5) as span:
             span.detail["queue"] = SELECT_HOST.name
@@ -229,6 +259,33 @@ class Conductor:
             on_hosts=self.placing.group_members(group.id, server.id),
             max_server_per_host=group.rules.get("max_server_per_host", 1),
         )
+
+    def put_on_host(self, server_id: str, host: str, node: str, zone: str, **values: Any) -> None:
+        """The server is on that host from now on; `values` are what else changes with it."""
+        with self.store.write() as db:
+            mine = servers.c.id == server_id
+            before = db.execute(sa.select(servers.c.host).where(mine)).scalar_one()
+            db.execute(servers.update().where(mine).values(host=host, node=node, availability_zone=zone, **values))
+            self.store.after_commit(lambda: self.placing.note(before, server_id, there=False))
+            self.store.after_commit(lambda: self.placing.note(host, server_id, there=True))
+
+    def hosts_of(self, server_id: str) -> list[str]:
+        """Every host that may have something of the server: its own, and those of a move that is not over."""
+        found = [self.server(server_id).host]
+        move = self.migrations.open_of(server_id)
+        found += [move.source_host, move.dest_host] if move else []
+        return list(dict.fromkeys(host for host in found if host))
+
+    def end_move(self, server_id: str, status: str) -> Migration | None:
+        """A move that is not over ends here, with nothing held for it any more."""
+        with self.store.write():
+            move = self.migrations.open_of(server_id)
+            if move is not None:
+                self.placement.release(move.uuid)
+                self.migrations.update(move.id, status=status, confirm_at=None)
+                ends = (move.source_host, move.dest_host)
+                self.store.after_commit(lambda: self.placing.note_gone(ends, server_id))
+        return move
 
     def leave_host(self, server_id: str) -> None:
         """The server is on no host and holds nothing there."""

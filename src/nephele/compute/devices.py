@@ -7,7 +7,7 @@ from collections.abc import Collection
 import msgspec
 from msgspec import Struct
 
-from nephele.compute.errors import BAD_BLOCK_DEVICE, BAD_DEVICE, DEVICE_TAKEN, IMAGE_MISSING
+from nephele.compute.errors import BAD_BLOCK_DEVICE, BAD_DEVICE, CANNOT_RESIZE_DISK, DEVICE_TAKEN, IMAGE_MISSING
 from nephele.compute.model import BlockDevice, FlavorInfo, ImageInfo
 from nephele.compute.requests import NewDevice, NewServer
 from nephele.kernel.clock import Instant
@@ -250,3 +250,37 @@ def _size(device: NewDevice, flavor: FlavorInfo) -> int:
     if device.source == "image" and device.destination == "local":
         return flavor.disk
     return device.size_gb or 0
+
+
+def resized(
+    devices: list[BlockDevice], flavor: FlavorInfo, ids: Ids, now: Instant, *, server_id: str
+) -> tuple[BlockDevice, ...]:
+    """The local disks that a server has with another flavor: root, ephemeral disk and swap as that one has them.
+
+    Raises CANNOT_RESIZE_DISK where one would have to shrink: what is on it may need the room.
+    """
+    kept = []
+    for device in devices:
+        if device.destination == "local" and device.guest_format != "swap":
+            size = flavor.disk if device.source == "image" else device.size_gb
+            if size < device.size_gb:
+                raise CANNOT_RESIZE_DISK(reason="Resize to a smaller disk is not allowed.")
+            kept.append(msgspec.structs.replace(device, size_gb=size))
+    blanks = [device for device in kept if device.source == "blank"]
+    more = flavor.ephemeral - sum(device.size_gb for device in blanks)
+    if more < 0:
+        raise CANNOT_RESIZE_DISK(reason="Resize to a smaller ephemeral disk is not allowed.")
+    if more and blanks:
+        last = blanks[-1]
+        kept[kept.index(last)] = msgspec.structs.replace(last, size_gb=last.size_gb + more)
+    swaps = [device for device in devices if device.destination == "local" and device.guest_format == "swap"]
+    kept += swaps if flavor.swap else []
+    wanted = _own_disks(
+        msgspec.structs.replace(flavor, ephemeral=0 if blanks else more, swap=0 if swaps else flavor.swap)
+    )
+    taken = [device.device_name for device in devices]
+    for new in rows(server_id, wanted, flavor, ids, now):
+        named = msgspec.structs.replace(new, device_name=next_name(taken), disk_bus=new.disk_bus or "virtio")
+        taken.append(named.device_name)
+        kept.append(named)
+    return tuple(kept)

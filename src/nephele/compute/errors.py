@@ -131,3 +131,44 @@ CANNOT_PIN = Error(
     "A pinned server is unpinned first (null); then it can be pinned to the zone where it is.",
 )
 HOST_LOST = Error("server.host_lost", 500, "The server is on no host.")
+
+RESIZE_TO_ZERO_DISK = Error(
+    "resize.zero_disk", 400, "Server disk was unable to be resized because: Resize to zero disk flavor is not allowed."
+)
+SAME_FLAVOR = Error("resize.same_flavor", 400, "When resizing, instances must change flavor!")
+CANNOT_RESIZE_DISK = Error("resize.disk", 400, "Server disk was unable to be resized because: {reason}")
+NOT_RESIZED = Error("resize.none", 400, "Instance has not been resized.")
+RESIZE_FLAVOR_NOT_FOUND = Error("resize.bad_flavor", 400, "Flavor {flavor_id} could not be found.")
+NO_HOST_FOR_MOVE = Error(
+    "move.no_valid_host",
+    400,
+    "No valid host was found. {reason}",
+    "`nephele explain SERVER` shows every check of every host.",
+    "NoValidHost",
+)
+SAME_HOST = Error("move.same_host", 400, "Cannot migrate to the host where the server exists.")
+LIVE_TO_ITSELF = Error("move.to_itself", 400, "Unable to migrate instance ({server_id}) to current host ({host}).")
+MOVE_HOST_NOT_FOUND = Error("move.host_not_found", 400, "Compute host {host} could not be found.")
+HOST_UNAVAILABLE = Error("move.host_unavailable", 400, "Compute service of {host} is unavailable at this time.")
+SOURCE_UNAVAILABLE = Error(
+    "move.source_unavailable", 409, "Service is unavailable at this time: the compute service of {host} is down."
+)
+HOST_STILL_UP = Error("move.host_up", 400, "Compute service of {host} is still in use.")
+EVACUATE_HOST_NOT_FOUND = Error("move.evacuate_host_not_found", 404, "Compute host {host} not found.")
+EVACUATE_SAME_HOST = Error("move.evacuate_same_host", 400, "The target host can't be the same one.")
+FORCE_NEEDS_HOST = Error("move.force_needs_host", 400, "Can't force to a non-provided destination")
+PASSWORD_ON_KEPT_DISK = Error("move.password", 400, "admin password can't be changed on existing disk")
+MIGRATION_NOT_FOUND = Error("migration.not_found", 404, "Migration {migration_id} not found for instance {server_id}")
+MIGRATION_NOT_LIVE = Error(
+    "migration.not_live", 404, "Migration {migration_id} for server {server_id} is not live-migration."
+)
+MIGRATION_NOT_IN_PROGRESS = Error(
+    "migration.over", 404, "Live migration {migration_id} for server {server_id} is not in progress."
+)
+MIGRATION_WRONG_STATE = Error(
+    "migration.wrong_state",
+    400,
+    "Migration {migration_id} state of instance {server_id} is {state}. Cannot {method} while the migration is in"
+    " this state.",
+)
+MIGRATION_CANCELLED = Error("migration.cancelled", 409, "The live migration was cancelled.")

@@ -95,6 +95,10 @@ class Hosts:
         """Whether a service was heard of lately and nobody forced it down."""
         return not service.forced_down and self.clock.now() - self.last_seen(service) < DOWN_AFTER
 
+    def host_is_up(self, host: str) -> bool:
+        """Whether a host's compute service is up; one that is unknown is not."""
+        return any(self.is_up(service) for service in self.services(host=host, binary=COMPUTE))
+
     def services(self, *, host: str = "", binary: str = "") -> list[Service]:
         """Services, by binary and host; all, or those of a host or a kind."""
         query = services.select().order_by(services.c.binary, services.c.host)

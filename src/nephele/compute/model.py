@@ -292,3 +292,85 @@ class ServerGroup(Struct, frozen=True, kw_only=True):
     policy: str
     rules: dict[str, int]
     created_at: Instant
+
+
+class MoveType(StrEnum):
+    """Why a server moves, or is built anew beside itself; the values are the API's `migration_type`."""
+
+    RESIZE = "resize"
+    MIGRATION = "migration"
+    LIVE = "live-migration"
+    EVACUATION = "evacuation"
+
+
+class MoveStatus(StrEnum):
+    """How far a migration is, in the API's words.
+
+    A resize or cold migration goes pre-migrating → migrating → post-migrating → finished, and then confirming →
+    confirmed or reverting → reverted; a live one accepted → preparing → running → completed (or cancelled); an
+    evacuation accepted → pre-migrating → done, and completed once the old host has removed what it had.
+    """
+
+    ACCEPTED = "accepted"
+    QUEUED = "queued"
+    PREPARING = "preparing"
+    PRE_MIGRATING = "pre-migrating"
+    RUNNING = "running"
+    MIGRATING = "migrating"
+    POST_MIGRATING = "post-migrating"
+    FINISHED = "finished"
+    CONFIRMING = "confirming"
+    CONFIRMED = "confirmed"
+    REVERTING = "reverting"
+    REVERTED = "reverted"
+    DONE = "done"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    ERROR = "error"
+
+
+OPEN_MOVES = frozenset(
+    {
+        MoveStatus.ACCEPTED,
+        MoveStatus.QUEUED,
+        MoveStatus.PREPARING,
+        MoveStatus.PRE_MIGRATING,
+        MoveStatus.RUNNING,
+        MoveStatus.MIGRATING,
+        MoveStatus.POST_MIGRATING,
+        MoveStatus.FINISHED,
+        MoveStatus.CONFIRMING,
+        MoveStatus.REVERTING,
+    }
+)
+"""Statuses of migrations that are not over: both hosts may have something of the server, and keep it."""
+
+
+class Migration(Struct, frozen=True, kw_only=True):
+    """A server's way from host to host, or to another size; the fields are the columns, in order.
+
+    `uuid` is the consumer that holds, in Placement, what the server had at its source.  `old_disks` are the local
+    disks as they were; `old_vm_state` is where a revert leads back to; `confirm_at` None: it waits for its user.
+    """
+
+    id: int
+    uuid: str
+    server_id: str
+    type: str
+    status: str
+    source_host: str
+    source_node: str
+    dest_host: str
+    dest_node: str
+    dest_zone: str
+    dest_ip: str
+    old_flavor: FlavorInfo
+    new_flavor: FlavorInfo
+    old_vm_state: str
+    old_disks: tuple[BlockDevice, ...]
+    project_id: str
+    user_id: str
+    confirm_at: Instant | None
+    created_at: Instant
+    updated_at: Instant

@@ -2,21 +2,22 @@
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 from msgspec.structs import replace
 
 from nephele.compute.hosts import COMPUTE, Hosts
-from nephele.compute.model import BlockDevice, Hypervisor, Server, Service, Task, Vm
+from nephele.compute.model import OPEN_MOVES, BlockDevice, FlavorInfo, Hypervisor, Server, Service, Task, Vm
 from nephele.compute.scheduler.messages import FlavorWanted, GroupMembership, SelectHost
 from nephele.compute.scheduler.model import Aggregate, HostState
-from nephele.compute.tables import servers
+from nephele.compute.tables import migrations, servers
 from nephele.kernel.clock import seconds
 from nephele.kernel.errors import Error
 from nephele.kernel.statements import Statement
 from nephele.kernel.store import Store
 
+_MOVING = migrations.c.status.in_(sorted(OPEN_MOVES))
 LOOK_EVERY = seconds(1)
 """How often it is looked which hosts are up."""
 GROUP_RULE = Error(
@@ -27,6 +28,10 @@ GROUP_APART = Error("scheduler.group_apart", 409, "The servers of affinity group
 
 _c = servers.c
 _PLACE = Statement(servers.update().where(_c.id == sa.bindparam("server")), sets=("host", "node", "availability_zone"))
+_HEAD_FOR = Statement(
+    migrations.update().where(migrations.c.id == sa.bindparam("migration")),
+    sets=("dest_host", "dest_node", "dest_zone", "dest_ip"),
+)
 _BUSY = Statement(
     sa.select(_c.host, sa.func.count())
     .where(_c.deleted_at.is_(None), sa.or_(_c.vm_state == Vm.BUILDING, _c.task_state != Task.NONE))
@@ -64,13 +69,20 @@ class Placing:
             return self._states
 
     def place(self, request: SelectHost, host: HostState) -> None:
-        """Write the server's host, unless its group's rule forbids that now.  Raises GROUP_RULE, GROUP_APART."""
+        """Write the server's host, or its migration's, unless its group's rule forbids that now.
+
+        Raises GROUP_RULE, GROUP_APART.
+        """
         group = request.group
         with self.store.write() as db:
             if group is not None and group.policy in ("affinity", "anti-affinity"):
                 self._check_group(db, request.server_id, group, host.host)
-            values = {"host": host.host, "node": host.hypervisor_hostname, "availability_zone": host.zone}
-            _PLACE.run(db, server=request.server_id, **values)
+            node, zone = host.hypervisor_hostname, host.zone
+            if request.migration:
+                dest = {"dest_host": host.host, "dest_node": node, "dest_zone": zone, "dest_ip": host.ip_address}
+                _HEAD_FOR.run(db, migration=request.migration, **dest)
+            else:
+                _PLACE.run(db, server=request.server_id, host=host.host, node=node, availability_zone=zone)
         self.store.after_commit(lambda: self.note(host.host, request.server_id, there=True))
 
     def note(self, host: str, server_id: str, *, there: bool) -> None:
@@ -83,17 +95,27 @@ class Placing:
             now = state.servers | {server_id} if there else state.servers - {server_id}
             self._put({place: replace(state, servers=now, num_instances=len(now))})
 
+    def note_gone(self, hosts: Iterable[str], server_id: str) -> None:
+        """A server is on none of these hosts."""
+        for host in hosts:
+            self.note(host, server_id, there=False)
+
     def note_build(self, host: str, *, worked: bool) -> None:
         """A launch worked or failed on a host; failures count until the next that works."""
         with self._lock:
             self._failed[host] = 0 if worked else self._failed[host] + 1
 
     def group_members(self, group_id: str, server_id: str) -> dict[str, int]:
-        """How many other servers of the group each host has."""
-        c = servers.c
-        others = sa.and_(c.group_id == group_id, c.deleted_at.is_(None), c.host != "", c.id != server_id)
+        """How many other servers of the group each host has; one that is on its way counts at both of its ends."""
+        c, move = servers.c, migrations.c
+        others = sa.and_(c.group_id == group_id, c.deleted_at.is_(None), c.id != server_id)
+        ends = [
+            sa.select(move.server_id, end).join(servers, c.id == move.server_id).where(others, end != "", _MOVING)
+            for end in (move.source_host, move.dest_host)
+        ]
+        places = sa.union(sa.select(c.id, c.host).where(others, c.host != ""), *ends).subquery()
         with self.store.read() as db:
-            rows = db.execute(sa.select(c.host, sa.func.count().label("members")).where(others).group_by(c.host))
+            rows = db.execute(sa.select(places.c.host, sa.func.count().label("members")).group_by(places.c.host))
             return {row.host: row.members for row in rows}
 
     def _check_group(self, db: sa.Connection, server_id: str, group: GroupMembership, host: str) -> None:
@@ -187,9 +209,16 @@ def host_request(
     host: str = "",
     node: str = "",
     exclude: tuple[str, ...] = (),
+    flavor: FlavorInfo | None = None,
+    migration: int = 0,
+    forced: bool = False,
 ) -> SelectHost:
-    """What the scheduler is asked for a server; `host` and `node` where it must be a certain one."""
-    flavor = server.flavor
+    """What the scheduler is asked for a server; `host` and `node` where it must be a certain one.
+
+    `flavor` where it is to have another, `migration` the number of the one that takes it there;
+    `forced` where its `host` is not to be checked.
+    """
+    flavor = flavor or server.flavor
     root = next((device for device in devices if device.boot_index == 0), None)
     return SelectHost(
         server_id=server.id,
@@ -213,4 +242,6 @@ def host_request(
         exclude_hosts=frozenset(exclude),
         hints={name: tuple(values) for name, values in server.hints.items()},
         group=group,
+        migration=migration,
+        forced=forced,
     )

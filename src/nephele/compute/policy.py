@@ -4,6 +4,7 @@ ADMIN = "role:admin"
 READER = "(role:reader and project_id:%(project_id)s)"
 MEMBER = "(role:member and project_id:%(project_id)s)"
 READER_OR_ADMIN = f"{ADMIN} or {READER}"
+MANAGER_OR_ADMIN = f"{ADMIN} or (role:manager and project_id:%(project_id)s)"
 MEMBER_OR_ADMIN = f"{ADMIN} or {MEMBER}"
 OWNER_OR_ADMIN = f"{ADMIN} or user_id:%(user_id)s"
 
@@ -54,6 +55,9 @@ _WRITE = (
     "os-create-backup",
     "os-shelve:shelve",
     "os-shelve:unshelve",
+    "servers:resize",
+    "servers:confirm_resize",
+    "servers:revert_resize",
     "os-console-output",
     "os-server-shares:create",
     "os-server-shares:delete",
@@ -94,7 +98,22 @@ _WRITE = (
     "os-server-groups:create",
     "os-server-groups:delete",
 )
+_MANAGE = (
+    "os-migrate-server:migrate",
+    "os-migrate-server:migrate_live",
+    "os-migrations:index",
+    "servers:migrations:index",
+    "servers:migrations:force_complete",
+    "servers:migrations:delete",
+)
 _ADMIN = (
+    "os-migrate-server:migrate:host",
+    "os-migrate-server:migrate_live:host",
+    "os-migrations:index:all_projects",
+    "os-migrations:index:host",
+    "servers:migrations:show",
+    "servers:migrations:index:host",
+    "os-evacuate",
     "servers:create:forced_host",
     "servers:detail:get_all_tenants",
     "servers:index:get_all_tenants",
@@ -155,6 +174,7 @@ _OWN = ("os-keypairs:index", "os-keypairs:show", "os-keypairs:create", "os-keypa
 RULES: dict[str, str] = {
     **{f"os_compute_api:{name}": READER_OR_ADMIN for name in _READ},
     **{f"os_compute_api:{name}": MEMBER_OR_ADMIN for name in _WRITE},
+    **{f"os_compute_api:{name}": MANAGER_OR_ADMIN for name in _MANAGE},
     **{f"os_compute_api:{name}": ADMIN for name in _ADMIN},
     **{f"os_compute_api:{name}": "@" for name in _ANYONE},
     **{f"os_compute_api:{name}": OWNER_OR_ADMIN for name in _OWN},

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from nephele.compute.errors import QUOTA_EXCEEDED
+from nephele.compute.model import FlavorInfo
 from nephele.compute.tables import compute_quotas, key_pairs, server_groups, servers
 from nephele.config import Quotas
 from nephele.kernel.statements import Statement
@@ -101,6 +102,23 @@ class ComputeQuotas:
                 "key_pairs": db.execute(keys).scalar_one(),
             }
 
+    def check_growth(self, project_id: str, vcpus: int, ram: int) -> None:
+        """Inside a `write()`: whether a server may have so many more vCPUs and MB of memory.  Raises QUOTA_EXCEEDED."""
+        asked = {name: more for name, more in (("cores", vcpus), ("ram", ram)) if more > 0}
+        limits = self.limits(project_id)
+        if all(limits[name] == UNLIMITED for name in asked):
+            return
+        self.store.lock(f"quota:{project_id}")
+        used = msgspec.to_builtins(self.used(project_id))
+        over = [name for name, more in asked.items() if limits[name] != UNLIMITED and used[name] + more > limits[name]]
+        if over:
+            raise QUOTA_EXCEEDED(
+                resources=", ".join(over),
+                requested=", ".join(str(asked[name]) for name in over),
+                used=", ".join(str(used[name]) for name in over),
+                limit=", ".join(str(limits[name]) for name in over),
+            )
+
     def check_servers(
         self,
         project_id: str,
@@ -132,6 +150,11 @@ class ComputeQuotas:
                 limit=", ".join(str(limits[name]) for name in over),
             )
         return fits
+
+
+def growth(old: FlavorInfo, new: FlavorInfo) -> tuple[int, int]:
+    """What a server counts as (vCPUs, memory) while it may become either: the larger of both."""
+    return max(old.vcpus, new.vcpus), max(old.ram, new.ram)
 
 
 def _room(limit: int, used: int, each: int, count: int) -> int:

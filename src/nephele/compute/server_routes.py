@@ -17,6 +17,7 @@ from nephele.compute.api.server_bodies import CreateServerBody
 from nephele.compute.api.server_labels import Item, Items, Tags
 from nephele.compute.api.servers import ChangedServer
 from nephele.compute.device_routes import DEVICE_ROUTES
+from nephele.compute.move_routes import MOVE_ROUTES
 from nephele.compute.paths import ACTION, SERVER, rule
 from nephele.web.bodies import envelope
 from nephele.web.routing import Route
@@ -49,6 +50,8 @@ SERVER_ROUTES = [
           action="createBackup", status=202),
     Route("POST", ACTION, server_actions.console_output, rule("os-console-output"), ConsoleLines,
           action="os-getConsoleOutput"),
+    *MOVE_ROUTES,
+
     Route("GET", "/v2.1/servers/{server_id}/os-instance-actions", server_actions.index,
           rule("os-instance-actions:list"), query="limit marker changes-since changes-before", strict=(2, 58)),
     Route("GET", "/v2.1/servers/{server_id}/os-instance-actions/{request_id}", server_actions.show,

@@ -144,12 +144,17 @@ class Servers:
         self.store.lock(f"server:{server_id}")
         server = self.show(caller, server_id)
         if command not in SPARE_THE_LOCK:
-            self._check_lock(caller, server)
+            self.check_lock(caller, server)
         self._check_state(server, command, spoken or command)
         return server
 
-    def accept(self, caller: Context, server: Server, command: str, data: ServerData | None = None) -> str:
-        """Inside the `write()` that checked it: begin a command; the id of its operation."""
+    def accept(
+        self, caller: Context, server: Server, command: str, data: ServerData | None = None, *, kind: str = ""
+    ) -> str:
+        """Inside the `write()` that checked it: begin a command; the id of its operation.
+
+        `kind` is that operation's, where it is not called as the command.
+        """
         data = data or ServerData()
         data.was, data.host = server.vm_state, data.host or server.host
         shows = LIFE[command].shows
@@ -157,7 +162,7 @@ class Servers:
             after = self._make_way(caller, server, command)
             if shows:
                 self.states.show(db, server.id, shows, deleting=command == DELETE.kind)
-            return self.engine.begin(command, data, caller, server.id, after=after)
+            return self.engine.begin(kind or command, data, caller, server.id, after=after)
 
     def delete(self, caller: Context, server_id: str) -> None:
         """Delete from whatever state; what runs on the server is interrupted.  Asked twice, it is done once."""
@@ -191,7 +196,7 @@ class Servers:
         c = block_devices.c
         with self.store.write() as db:
             server = self.show(caller, server_id)
-            self._check_lock(caller, server)
+            self.check_lock(caller, server)
             mine = block_devices.update().where(c.server_id == server.id, c.volume_id == volume_id)
             db.execute(mine.values(delete_on_termination=delete_on_termination))
 
@@ -229,7 +234,7 @@ class Servers:
             raise NOT_READY(server_id=server.id)
 
     @staticmethod
-    def _check_lock(caller: Context, server: Server) -> None:
+    def check_lock(caller: Context, server: Server) -> None:
         if server.locked and not caller.is_admin:
             raise LOCKED(server_id=server.id)
 

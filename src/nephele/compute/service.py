@@ -4,7 +4,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -23,12 +23,16 @@ from nephele.compute.interfaces import Interfaces
 from nephele.compute.key_pairs import KeyPairs
 from nephele.compute.labels import Labels
 from nephele.compute.launching import Launching
-from nephele.compute.model import Server, Task, domain_name
+from nephele.compute.messages.moving import REPORT_AGAIN, ReportAgain
+from nephele.compute.migrations import Migrations
+from nephele.compute.model import Server, Service, Task, domain_name
 from nephele.compute.operations import OPERATIONS
 from nephele.compute.placing import Placing
 from nephele.compute.plugging import Plugging
 from nephele.compute.quotas import ComputeQuotas
+from nephele.compute.relocating import Relocating
 from nephele.compute.rescuing import Rescuing
+from nephele.compute.resizing import Resizing
 from nephele.compute.scheduler.service import Scheduler
 from nephele.compute.servers import Servers
 from nephele.compute.snapshots import Snapshots
@@ -114,9 +118,11 @@ class Compute:
         self.placing = Placing(store, self.hosts)
         self.scheduler = Scheduler(store, placement, self.placing, settings.scheduler.filtering)
         self.guests = GuestData(store, networks, settings.vendor_data)
+        self.migrations = Migrations(store, clock, ids)
         self.conductor = Conductor(
             *(store, bus, clock, identity, images, networks, volumes, placement),
             *(self.hosts, self.placing, self.guests),
+            self.migrations,
         )
         self.servers = Servers(store, bus, clock, engine, self.quotas, identity.delegate)
         self.plugging = Plugging(self.servers, volumes, clock, ids)
@@ -131,6 +137,11 @@ class Compute:
             *(self.flavors, self.key_pairs, self.quotas, self.hosts, self.groups),
         )
         self._delegate = identity.delegate
+        self.resizing = Resizing(
+            *(self.servers, self.migrations, self.flavors, self.quotas, self.hosts, self.conductor, ids),
+            settings.compute,
+        )
+        self.relocating = Relocating(self.servers, self.migrations, self.hosts, self.conductor)
         self._stopping = threading.Event()
         for operation in OPERATIONS:
             engine.register(operation, self.conductor)
@@ -146,10 +157,12 @@ class Compute:
         self.scheduler.serve(self.bus)
         self.conductor.serve()
         self.guests.serve(self.bus)
+        self.resizing.start()
         threading.Thread(target=self._beat, args=(host,), name="control heartbeat", daemon=True).start()
 
     def stop(self) -> None:
         """Be no longer alive."""
+        self.resizing.stop()
         self._stopping.set()
 
     def _beat(self, host: str) -> None:
@@ -158,6 +171,16 @@ class Compute:
                 self.hosts.note_alive((host,), CONTROL)
             except Exception:
                 log.exception("the heartbeat failed; it goes on")
+
+    def change_service(self, service_id: str, **values: Any) -> Service:
+        """Enable, disable, force down; a host that may come back is asked what it still has.  Raises SERVICE_NOT_FOUND.
+
+        Servers may have been evacuated from it meanwhile, and its guests of those must not run on.
+        """
+        service = self.hosts.update_service(service_id, **values)
+        if service.binary == COMPUTE and values.get("forced_down") is False:
+            self.bus.cast(REPORT_AGAIN, ReportAgain(), at=service.host)
+        return service
 
     def holds(self, attachment: Attachment) -> bool:
         """Whether a server has a volume by this attachment."""

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from nephele.compute.model import Fault, FlavorInfo, ImageInfo
+from nephele.compute.model import BlockDevice, Fault, FlavorInfo, ImageInfo
 from nephele.kernel.store import Json, metadata
 from nephele.network.messages import NicRequest
 
@@ -191,3 +191,34 @@ compute_quotas = sa.Table(
     sa.Column("hard_limit", sa.Integer, nullable=False),
 )
 """Limits that differ from the settings; `scope` is a project's id, or `class:default`."""
+
+migrations = sa.Table(
+    "migrations",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("uuid", sa.Text, nullable=False, unique=True),
+    sa.Column("server_id", sa.Text, nullable=False, index=True),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("source_host", sa.Text, nullable=False),
+    sa.Column("source_node", sa.Text, nullable=False),
+    sa.Column("dest_host", sa.Text, nullable=False, default=""),
+    sa.Column("dest_node", sa.Text, nullable=False, default=""),
+    sa.Column("dest_zone", sa.Text, nullable=False, default=""),
+    sa.Column("dest_ip", sa.Text, nullable=False, default=""),
+    sa.Column("old_flavor", Json(FlavorInfo), nullable=False),
+    sa.Column("new_flavor", Json(FlavorInfo), nullable=False),
+    sa.Column("old_vm_state", sa.Text, nullable=False),
+    sa.Column("old_disks", Json(tuple[BlockDevice, ...]), nullable=False),
+    sa.Column("project_id", sa.Text, nullable=False),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("confirm_at", sa.BigInteger),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", sa.BigInteger, nullable=False),
+)
+"""What moves from host to host, or changes its size; `confirm_at` is when it confirms itself."""
+_OPEN_MOVE = sa.text(
+    "status IN ('accepted', 'queued', 'preparing', 'pre-migrating', 'running', 'migrating', 'post-migrating',"
+    " 'finished', 'confirming', 'reverting')"
+)
+sa.Index("migrations_open", migrations.c.server_id, sqlite_where=_OPEN_MOVE, postgresql_where=_OPEN_MOVE)

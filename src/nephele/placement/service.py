@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
+from msgspec import UNSET
 
 from nephele.kernel.clock import Clock
 from nephele.kernel.ids import Ids
@@ -138,6 +139,30 @@ class Placement:
                 consumer_type=consumer_type,
             )
             allocating.replace_allocations(db, [asked], self.clock.now(), unless_held=True)
+
+    def hand_over(self, giver: str, taker: str, *, taker_type: str) -> None:
+        """Let `taker` hold, besides nothing else, what `giver` holds now; where that is nothing, nothing changes.
+
+        Amounts stay the same, so this works however full a provider is.
+        """
+        with self.store.write() as db:
+            held = self.allocations(giver)
+            if not held:
+                return
+            owner = allocating.find_consumers(db, [giver])[giver]
+            nothing: Allocations = {}
+            kinds = ((giver, nothing, owner.consumer_type or UNSET), (taker, held, taker_type))
+            claims = [
+                Claim(
+                    consumer_uuid=consumer,
+                    allocations=amounts,
+                    project_id=owner.project_id,
+                    user_id=owner.user_id,
+                    consumer_type=kind,
+                )
+                for consumer, amounts, kind in kinds
+            ]
+            allocating.replace_allocations(db, claims, self.clock.now())
 
     def release(self, consumer_uuid: str) -> None:
         """Let go of all that the consumer holds; nothing held: nothing done."""

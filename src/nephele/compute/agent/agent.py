@@ -14,11 +14,13 @@ from nephele.compute import messages as m
 from nephele.compute.agent.freezing import Freezer
 from nephele.compute.agent.host import Host
 from nephele.compute.agent.launcher import Launcher
+from nephele.compute.agent.mover import Mover
 from nephele.compute.agent.plugger import Plugger
 from nephele.compute.agent.power import PowerSwitch
 from nephele.compute.agent.rescuer import Rescuer
 from nephele.compute.agent.snapshots import SnapshotTaker
 from nephele.compute.messages import freezing as f
+from nephele.compute.messages import moving as mv
 from nephele.compute.messages import plugging
 from nephele.compute.messages import rescue as r
 from nephele.compute.messages.snapshots import DROP_SNAPSHOT, QUIESCE, TAKE_SNAPSHOT, UPLOAD_SNAPSHOT
@@ -82,8 +84,23 @@ class ComputeAgent:
         self._serve(plugging.ATTACH_INTERFACE, plugger.attach_interface, pool)
         self._serve(plugging.DETACH_INTERFACE, plugger.detach_interface, pool)
         self.bus.serve(m.CACHE_IMAGES, launcher.cache_images, at=self.host.name, pool=pool)
+        self._serve_moves(Mover(self.host), pool)
         self.bus.serve(m.LIST_GUESTS, self.list_guests, at=self.host.name, pool=pool)
         self.bus.serve(m.REMOVE_GUEST, self.remove_guest, at=self.host.name, pool=pool)
+
+    def _serve_moves(self, mover: Mover, pool: Executor) -> None:
+        self._serve(mv.SET_ASIDE, mover.set_aside, pool)
+        self._serve(mv.ARRIVE, mover.arrive, pool)
+        self._serve(mv.BRING_BACK, mover.bring_back, pool)
+        self._serve(mv.DROP_ASIDE, mover.drop_aside, pool)
+        self._serve(mv.LEAVE, mover.leave, pool)
+        self._serve(mv.RECEIVE, mover.receive, pool)
+        self._serve(mv.SEND, mover.send, pool)
+        here = self.host.name
+        self.bus.serve(mv.STOP_SENDING, mover.stop_sending, at=here, pool=pool)
+        self.bus.serve(mv.FINISH_SENDING, mover.finish_sending, at=here, pool=pool)
+        self.bus.serve(mv.REMOVE_ASIDE, self.remove_aside, at=here, pool=pool)
+        self.bus.serve(mv.REPORT_AGAIN, lambda _ask: self.report(), at=here, pool=pool)
 
     def report(self) -> None:
         """Tell the conductor what this host has and which guests it runs; remove those that should not be here."""
@@ -96,7 +113,9 @@ class ComputeAgent:
         )
         for server_id in self.bus.call(m.REPORT_HOST, report).remove:
             log.warning("guest of server %s is not placed on %s: it is removed", server_id, self.host.name)
-            self.driver.destroy(server_id)
+            with self._locks.holding(server_id):
+                self.driver.destroy(server_id)
+        self.bus.call(mv.REPORT_REMOVED, mv.Removed(self.host.name))
 
     def interrupt(self, ask: m.Interrupt) -> None:
         """Have the command that runs on a server give up; where none runs, there is nothing to do.
@@ -119,6 +138,11 @@ class ComputeAgent:
         """Remove a guest that no server owns."""
         with self._locks.holding(ask.server_id):
             self.driver.destroy(ask.server_id)
+
+    def remove_aside(self, ask: mv.Aside) -> None:
+        """Remove what is set aside of a guest that nobody wants back."""
+        with self._locks.holding(ask.server_id):
+            self.driver.drop_aside(ask.server_id)
 
     def _note_power(self, change: PowerChange, pool: Executor) -> None:
         pool.submit(self._report_power, change.server_id)

@@ -112,7 +112,7 @@ def _old_change(what: str, change: OldServiceChange, version: Version) -> tuple[
 
 
 def _changed(compute: "Compute", call: Call, service_id: str, values: dict[str, Any]) -> dict[str, Any]:
-    service = compute.hosts.update_service(service_id, **values)
+    service = compute.change_service(service_id, **values)
     return _service(compute, call, service, compute.hosts.zones(), 0)
 
 

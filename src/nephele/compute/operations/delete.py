@@ -5,7 +5,7 @@ from typing import Any
 
 from nephele.compute import messages as m
 from nephele.compute.conductor import Conductor
-from nephele.compute.model import Task
+from nephele.compute.model import MoveStatus, Task
 from nephele.compute.operations import volumes
 from nephele.compute.operations.life import ServerData, server_operation
 from nephele.kernel.bus import NO_ANSWER, NOBODY_THERE
@@ -21,10 +21,13 @@ class Delete(ServerData, kw_only=True):
 
 
 def remove_guest(conductor: Conductor, work: Work[Delete]) -> None:
-    """Have the host remove the guest; a host that is gone removes it when it comes back."""
-    work.data.host = conductor.server(work.subject).host
-    if not work.data.host:
-        return
+    """Have its hosts remove the guest; a host that is gone removes it when it comes back."""
+    for host in conductor.hosts_of(work.subject):
+        work.data.host = host
+        _remove_from_host(conductor, work)
+
+
+def _remove_from_host(conductor: Conductor, work: Work[Delete]) -> None:
     try:
         conductor.command(m.DESTROY, m.Destroy, work, patience=120)
     except Refused as refused:
@@ -45,7 +48,9 @@ def release_ports(conductor: Conductor, work: Work[Delete]) -> None:
 
 def release_resources(conductor: Conductor, work: Work[Delete]) -> None:
     """Let go of what Placement holds for it."""
-    conductor.placement.release(work.subject)
+    with conductor.store.write():
+        conductor.end_move(work.subject, MoveStatus.CONFIRMED)
+        conductor.placement.release(work.subject)
 
 
 def try_again(_conductor: Conductor, work: Work[Delete], failure: Failure) -> str:

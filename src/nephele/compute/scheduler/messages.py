@@ -55,6 +55,8 @@ class SelectHost(Struct, frozen=True, kw_only=True):
         exclude_hosts: hosts that were tried and failed.
         hints: scheduler hints, each a list of values.
         group: its server group.
+        migration: the number of the migration that the host is for: that gets it, and the server stays where it is.
+        forced: no check but room for its resources is made of the `host`.
         explain: answer with every check of every host.
         dry_run: only say what would be; claim nothing.
     """
@@ -73,6 +75,8 @@ class SelectHost(Struct, frozen=True, kw_only=True):
     exclude_hosts: frozenset[str] = frozenset()
     hints: Mapping[str, tuple[str, ...]] = {}
     group: GroupMembership | None = None
+    migration: int = 0
+    forced: bool = False
     explain: bool = False
     dry_run: bool = False
 

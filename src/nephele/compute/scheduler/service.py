@@ -72,7 +72,12 @@ class Scheduler:
         """
         request = read_request(asked)
         if asked.dry_run:
-            return self._answer(request, self._decide(request, explain=True), None, {})
+            decision = self._decide(request, explain=asked.explain)
+            if not (decision.best or decision.explained):
+                decision = self._decide(request, explain=True)
+            return self._answer(request, decision, None, {})
+        if asked.forced:
+            return self._force(request)
         lost: dict[str, str] = {}
         trying = request
         while (decision := self._decide(trying, explain=asked.explain)).best:
@@ -88,6 +93,19 @@ class Scheduler:
         if decision.fitting:
             summary = f"No host fits: {len(lost)} of {decision.hosts} were lost to others: {next(iter(lost.values()))}"
         raise NO_VALID_HOST(summary=summary, decision=decision, server_id=asked.server_id)
+
+    def _force(self, request: SelectRequest) -> Selection:
+        """The host that was named, whatever the checks would say of it; only room must be there."""
+        asked, hosts = request.asked, self._hosts.now()
+        host = next((host for host in hosts if host.host == asked.host), None)
+        refused = self._claim(request, host)
+        if host is None or refused:
+            summary = f"No host fits: {asked.host}: {refused}"
+            raise NO_VALID_HOST(summary=summary, server_id=asked.server_id)
+        chosen = HostVerdict(
+            host=host.host, hypervisor_hostname=host.hypervisor_hostname, provider_uuid=host.provider_uuid
+        )
+        return self._answer(request, Decision(hosts=len(hosts), fitting=1, best=(chosen,)), chosen, {})
 
     def _decide(self, request: SelectRequest, *, explain: bool) -> Decision:
         return select_hosts(request, self._hosts.now(), self.settings, explain=explain)

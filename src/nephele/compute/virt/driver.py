@@ -148,6 +148,8 @@ class Guest(Struct, frozen=True, kw_only=True):
     server_id: str
     domain_name: str
     power_state: PowerState
+    set_aside: bool = False
+    """These are only the disks of a guest that moved or changed its size, kept for a way back."""
 
 
 class HostInventory(Struct, frozen=True, kw_only=True):
@@ -194,7 +196,7 @@ class Driver(Protocol):
         ...
 
     def guests(self) -> list[Guest]:
-        """All guests that Nephele made here, running or not, whole or half made."""
+        """All guests that Nephele made here, running or not, whole or half made; and what is set aside."""
         ...
 
     def power_state(self, server_id: str) -> PowerState:
@@ -208,10 +210,11 @@ class Driver(Protocol):
         """
         ...
 
-    def destroy(self, server_id: str, *, keep: tuple[str, ...] = ()) -> None:
+    def destroy(self, server_id: str, *, keep: tuple[str, ...] = (), keep_aside: bool = False) -> None:
         """Stop and forget the guest and remove its local disks and files.  Nothing there: nothing done.
 
-        The local disks with the device names `keep` stay, for a guest that is to be spawned with them.
+        The local disks with the device names `keep` stay, for a guest that is to be spawned with them; with
+        `keep_aside` so does what is set aside.
         """
         ...
 
@@ -320,6 +323,53 @@ class Driver(Protocol):
 
     def drop_snapshot(self, server_id: str, name: str) -> None:
         """Remove a copy, whole or not; end its making.  Nothing there: nothing done."""
+        ...
+
+    def set_aside(self, server_id: str, timeout: int) -> None:
+        """Stop the guest as `stop` does, forget its definition, and keep its local disks aside, unchanged.
+
+        What is aside is for `arrive` (there may be a new guest of the same id on this host meanwhile), and
+        for `bring_back`.  Raises GUEST_NOT_FOUND where there is neither the guest nor something aside.
+        """
+        ...
+
+    def arrive(self, spec: GuestSpec, origin: str, *, run: bool) -> None:
+        """Make the guest of what host `origin` (perhaps this one) has set aside, and start it if it is to `run`.
+
+        Local disks are copied and grown to what `spec` says; one that was not there is made anew, and so is swap.
+        What is aside stays as it is.  With no `origin` all disks are made anew, as by `spawn`.
+        Raises NOT_SET_ASIDE, DISK_SHRINKS.
+        """
+        ...
+
+    def bring_back(self, spec: GuestSpec, *, run: bool) -> None:
+        """Put the guest that is set aside back in place of the one here, as `spec` says; start it if it is to `run`.
+
+        Where nothing is aside the guest that is here is meant.  Raises GUEST_NOT_FOUND, DISK_MISSING.
+        """
+        ...
+
+    def drop_aside(self, server_id: str) -> None:
+        """Remove what is set aside of the guest.  Nothing there: nothing done."""
+        ...
+
+    def receive(self, spec: GuestSpec) -> None:
+        """Be ready for a running guest that another host will `send`; `destroy` ends that."""
+        ...
+
+    def send(self, server_id: str, host: str) -> None:
+        """Move the guest, as it runs or is paused, to a host that is ready to receive it; return once it is there.
+
+        Raises GUEST_NOT_RUNNING; NOT_EXPECTED; SEND_STOPPED after `stop_sending`: then the guest runs on here.
+        """
+        ...
+
+    def stop_sending(self, server_id: str) -> None:
+        """Give up a `send` that is under way.  Raises NOTHING_SENT."""
+        ...
+
+    def finish_sending(self, server_id: str) -> None:
+        """Bring a `send` that is under way to its end at any cost to the guest.  Raises NOTHING_SENT."""
         ...
 
     def console_output(self, server_id: str, max_bytes: int) -> bytes:

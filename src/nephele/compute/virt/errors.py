@@ -49,6 +49,17 @@ NOT_FROZEN = Error(
     "Guest {server_id} must be frozen for a snapshot, as its image says, and its agent does not answer.",
     "Run qemu-guest-agent in the guest, or take os_require_quiesce from its image.",
 )
+NOT_SET_ASIDE = Error(
+    "virt.not_set_aside",
+    409,
+    "Nothing of guest {server_id} is set aside on host {host}.",
+    "Look on that host for its disks; `nephele doctor` says what is set aside where.",
+)
+DISK_SHRINKS = Error("virt.disk_shrinks", 400, "Disk {device} of guest {server_id} can't shrink to {size_gb} GB.")
+NOT_EXPECTED = Error("virt.not_expected", 409, "Host {host} is not ready to receive guest {server_id}.")
+LIVE_UNSUPPORTED = Error("virt.live_unsupported", 400, "This host can't send or receive running guests.")
+SEND_STOPPED = Error("virt.send_stopped", 409, "The live migration of guest {server_id} was stopped.")
+NOTHING_SENT = Error("virt.nothing_sent", 409, "Guest {server_id} is not being sent anywhere.")
 DEVICE_IN_USE = Error("virt.device_in_use", 409, "Device {device} of guest {server_id} is in use.")
 DETACH_REFUSED = Error(
     "virt.detach_refused",

@@ -1,16 +1,21 @@
 """A guest's local disks: made once, kept until the guest is destroyed."""
 
+import logging
 import os
 from pathlib import Path
 
 from nephele.compute.virt.driver import BlankDisk, Disk, DiskFormat, FileDisk, GuestSpec, ImageDisk
-from nephele.compute.virt.errors import BASE_MISSING, BASE_UNSAFE, DISK_MISSING, DISK_TOO_SMALL
-from nephele.compute.virt.libvirt.layout import InstanceDir
+from nephele.compute.virt.errors import BASE_MISSING, BASE_UNSAFE, DISK_MISSING, DISK_SHRINKS, DISK_TOO_SMALL
+from nephele.compute.virt.libvirt.layout import InstanceDir, disk_format
 from nephele.compute.virt.libvirt.qcow2 import read_header
 from nephele.compute.virt.libvirt.tools import run_tool
+from nephele.kernel.errors import Refused
 
+log = logging.getLogger(__name__)
 GIB = 1 << 30
 MIB = 1 << 20
+COPY_SECONDS = 1200
+"""How long a copy of one disk may take."""
 
 
 def check_disks(spec: GuestSpec, where: InstanceDir, *, made: bool) -> None:
@@ -48,6 +53,50 @@ def make_disk(disk: Disk, where: InstanceDir) -> None:
     elif isinstance(disk.source, BlankDisk):
         _make_blank(disk.source, part)
     part.rename(path)
+
+
+def copy_disks(spec: GuestSpec, origin: InstanceDir, where: InstanceDir) -> None:
+    """Copy the local disks from `origin`, grown to what `spec` says; those that `origin` has not are left to be made.
+
+    A copy shares its blocks with the original where the file system can do that.  Swap is never copied.
+    Raises DISK_MISSING, DISK_SHRINKS, DISK_TOOL_FAILED.
+    """
+    for disk in spec.disks:
+        source, path = disk.source, where.disk(disk)
+        before = origin.disk(disk)
+        if path is None or before is None or path.exists():
+            continue
+        if before.exists() and not (isinstance(source, BlankDisk) and source.kind == "swap"):
+            _copy_disk(spec.server_id, disk, before, path)
+        elif isinstance(source, ImageDisk):
+            raise DISK_MISSING(path=before, server_id=spec.server_id)
+
+
+def _copy_disk(server_id: str, disk: Disk, before: Path, path: Path) -> None:
+    source, form = disk.source, disk_format(disk)
+    size = source.size_gb * GIB if isinstance(source, ImageDisk) else 0
+    size = source.size_mb * MIB if isinstance(source, BlankDisk) else size
+    had = virtual_size(before, form)
+    if size and size < had:
+        raise DISK_SHRINKS(device=disk.device_name, server_id=server_id, size_gb=size // GIB)
+    part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
+    copy = ("cp", "--reflink=auto", "--sparse=always", "--", str(before), str(part))
+    run_tool(*copy, on=part, cpu_seconds=COPY_SECONDS, wait_seconds=COPY_SECONDS)
+    if size > had:
+        resize_disk(part, form, size)
+        if isinstance(source, BlankDisk):
+            _grow_file_system(part)
+    part.rename(path)
+
+
+def _grow_file_system(path: Path) -> None:
+    """Let the file system that we made on an ephemeral disk fill it; another one is its owner's business."""
+    try:
+        run_tool("e2fsck", "-f", "-p", str(path), on=path)
+        run_tool("resize2fs", str(path), on=path)
+    except Refused as refused:
+        log.warning("the file system on %s is left as it is: %s", path, refused.message)
 
 
 def virtual_size(path: Path, form: DiskFormat) -> int:

@@ -15,11 +15,17 @@ from nephele.compute.virt.driver import (
     PowerChange,
     PowerState,
 )
-from nephele.compute.virt.errors import GUEST_NOT_FOUND, SPEC_UNSUPPORTED
+from nephele.compute.virt.errors import (
+    GUEST_NOT_FOUND,
+    LIVE_UNSUPPORTED,
+    NOT_SET_ASIDE,
+    NOTHING_SENT,
+    SPEC_UNSUPPORTED,
+)
 from nephele.compute.virt.libvirt.config_drive import write_config_drive
 from nephele.compute.virt.libvirt.connection import Connection, Domain, forget_definition
 from nephele.compute.virt.libvirt.console import read_end
-from nephele.compute.virt.libvirt.disks import check_disk, check_disks, make_disks
+from nephele.compute.virt.libvirt.disks import check_disk, check_disks, copy_disks, make_disks
 from nephele.compute.virt.libvirt.domain import domain_xml
 from nephele.compute.virt.libvirt.happenings import Happenings
 from nephele.compute.virt.libvirt.host import Capabilities, take_inventory
@@ -72,8 +78,8 @@ class LibvirtDriver:
             if state is not PowerState.NOSTATE:  # it may have gone since
                 found.append(Guest(server_id=server_id, domain_name=domain.name(), power_state=state))
         rest = self._layout.guests() - {guest.server_id for guest in found}
-        found += [Guest(server_id=each, domain_name="", power_state=PowerState.NOSTATE) for each in sorted(rest)]
-        return found
+        found += [_files_of(each) for each in sorted(rest)]
+        return found + [_files_of(each, set_aside=True) for each in sorted(self._layout.asides())]
 
     def power_state(self, server_id: str) -> PowerState:
         domain = self._connection.find(server_id)
@@ -100,19 +106,25 @@ class LibvirtDriver:
         make_disks(spec, where)
         self._start(spec, where, xml)
 
-    def destroy(self, server_id: str, *, keep: tuple[str, ...] = ()) -> None:
-        domain = self._connection.find(server_id)
-        if domain is not None:
-            self._power.pull_plug(domain)
-            with self._connection.asking("forget the guest", server_id):
-                forget_definition(domain)
-            self._happenings.wait_forgotten(server_id, timeout=1)
+    def destroy(self, server_id: str, *, keep: tuple[str, ...] = (), keep_aside: bool = False) -> None:
+        self._forget(server_id)
         where = self._where(server_id)
         kept = frozenset[Path]().union(*(where.disks(name) for name in keep))
         if kept:
             where.clear(kept)
         else:
             where.remove()
+        if not keep_aside:
+            self._layout.aside(server_id).remove()
+
+    def _forget(self, server_id: str) -> None:
+        """Turn the guest off and drop its definition."""
+        domain = self._connection.find(server_id)
+        if domain is not None:
+            self._power.pull_plug(domain)
+            with self._connection.asking("forget the guest", server_id):
+                forget_definition(domain)
+            self._happenings.wait_forgotten(server_id, timeout=1)
 
     def start(self, spec: GuestSpec) -> None:
         if self._known_state(spec.server_id) not in (PowerState.RUNNING, PowerState.PAUSED):
@@ -219,6 +231,56 @@ class LibvirtDriver:
     def drop_snapshot(self, server_id: str, name: str) -> None:
         self._snapshots.drop(server_id, self._where(server_id), name)
 
+    def set_aside(self, server_id: str, timeout: int) -> None:
+        where, aside = self._where(server_id), self._layout.aside(server_id)
+        if self._connection.find(server_id) is not None:
+            self.stop(server_id, timeout)
+            self._forget(server_id)
+        if not (where.path.exists() or aside.path.exists()):
+            raise GUEST_NOT_FOUND(server_id=server_id)
+        where.rename(aside)
+
+    def arrive(self, spec: GuestSpec, origin: str, *, run: bool) -> None:
+        if self.power_state(spec.server_id) in (PowerState.RUNNING, PowerState.PAUSED):
+            return
+        where, aside = self._where(spec.server_id), self._layout.aside(spec.server_id)
+        xml = self._definition(spec, where)
+        if origin and not aside.path.exists():
+            raise NOT_SET_ASIDE(server_id=spec.server_id, host=origin)
+        check_disks(spec, where, made=False)
+        where.make(self._capabilities.qemu_owner)
+        if origin:
+            copy_disks(spec, aside, where)
+        make_disks(spec, where)
+        self._start(spec, where, xml, run=run)
+
+    def bring_back(self, spec: GuestSpec, *, run: bool) -> None:
+        where, aside = self._where(spec.server_id), self._layout.aside(spec.server_id)
+        if aside.path.exists():
+            self.destroy(spec.server_id, keep_aside=True)
+            aside.rename(where)
+        state = self._known_state(spec.server_id)
+        if state not in (PowerState.RUNNING, PowerState.PAUSED):
+            xml = self._definition(spec, where)
+            check_disks(spec, where, made=True)
+            where.make(self._capabilities.qemu_owner)
+            self._start(spec, where, xml, run=run)
+
+    def drop_aside(self, server_id: str) -> None:
+        self._layout.aside(server_id).remove()
+
+    def receive(self, spec: GuestSpec) -> None:
+        raise LIVE_UNSUPPORTED()
+
+    def send(self, server_id: str, host: str) -> None:
+        raise LIVE_UNSUPPORTED()
+
+    def stop_sending(self, server_id: str) -> None:
+        raise NOTHING_SENT(server_id=server_id)
+
+    def finish_sending(self, server_id: str) -> None:
+        raise NOTHING_SENT(server_id=server_id)
+
     def console_output(self, server_id: str, max_bytes: int) -> bytes:
         self._connection.domain(server_id)
         return read_end(self._where(server_id).console_log, max_bytes) if max_bytes > 0 else b""
@@ -248,10 +310,17 @@ class LibvirtDriver:
     def _definition(self, spec: GuestSpec, where: InstanceDir) -> str:
         return domain_xml(spec, where, self.virt_type, spare_ports=self._spare_ports)
 
-    def _start(self, spec: GuestSpec, where: InstanceDir, xml: str) -> None:
+    def _start(self, spec: GuestSpec, where: InstanceDir, xml: str, *, run: bool = True) -> None:
         if spec.config_drive is not None:
             write_config_drive(spec.config_drive, where.config_drive)
-        self._power.define_and_start(spec.server_id, spec.domain_name, xml)
+        if run:
+            self._power.define_and_start(spec.server_id, spec.domain_name, xml)
+        else:
+            self._power.define(spec.server_id, spec.domain_name, xml)
+
+
+def _files_of(server_id: str, *, set_aside: bool = False) -> Guest:
+    return Guest(server_id=server_id, domain_name="", power_state=PowerState.NOSTATE, set_aside=set_aside)
 
 
 def _connected(uri: str, happenings: Happenings) -> Connection:

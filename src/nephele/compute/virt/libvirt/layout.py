@@ -1,6 +1,7 @@
 """Where guests' files are.
 
 <instances>/<server id>/    disks, config drive, console log
+<instances>/<server id>_aside/   the same of a guest that was set aside
 <sockets>/<server id>/      serial port and screen: the same folder, unless its path is too long for a socket
 """
 
@@ -22,6 +23,7 @@ from nephele.kernel.ids import is_uuid
 LONGEST = 107 - len("/11111111-2222-4333-8444-555555555555/serial.sock")
 """A socket's path has 107 bytes at most (unix(7))."""
 
+_ASIDE = "_aside"
 _folders = threading.Lock()
 """Held while folders come and go: one guest's end must not remove what another's start has just looked for."""
 
@@ -93,6 +95,14 @@ class InstanceDir:
                     if file not in keep:
                         file.unlink()
 
+    def rename(self, other: "InstanceDir") -> None:
+        """Let the files be `other`'s, in place of what that has; nothing where they are so already."""
+        with _folders:
+            if self.path.exists():
+                if other.path.exists():
+                    shutil.rmtree(other.path)
+                self.path.rename(other.path)
+
     def remove(self) -> None:
         """Remove all files of the guest, and with the last guest's the folder for sockets."""
         with _folders:
@@ -135,6 +145,17 @@ class Layout:
         if not is_uuid(server_id):
             raise SPEC_UNSUPPORTED(what=f"the id {server_id!r}: it is no UUID")
         return InstanceDir(self.instances / server_id, self.sockets / server_id)
+
+    def aside(self, server_id: str) -> InstanceDir:
+        """The files that are set aside of a guest; what they are for needs no sockets."""
+        where = self.guest(server_id)
+        path = where.path.with_name(server_id + _ASIDE)
+        return InstanceDir(path, path)
+
+    def asides(self) -> set[str]:
+        """The ids of all guests of which something is set aside."""
+        names = {path.name.removesuffix(_ASIDE) for path in self.instances.iterdir() if path.name.endswith(_ASIDE)}
+        return {name for name in names if is_uuid(name)}
 
     def guests(self) -> set[str]:
         """The ids of all guests that have files."""

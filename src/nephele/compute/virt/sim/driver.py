@@ -32,6 +32,7 @@ from nephele.compute.virt.errors import (
     NOT_FROZEN,
     SNAPSHOT_MISSING,
 )
+from nephele.compute.virt.sim.moves import Moves
 from nephele.compute.virt.sim.text import disk_bytes, disk_line, nic_line, snapshot_text
 from nephele.kernel import qcow2
 from nephele.kernel.clock import Clock, iso
@@ -77,6 +78,7 @@ class SimDriver:
         self._inventory = inventory
         self._sleep = sleep
         self._listeners: list[Callable[[PowerChange], None]] = []
+        self._moves = Moves(world, host, sleep)
 
     def inventory(self) -> HostInventory:
         return self._inventory
@@ -84,7 +86,8 @@ class SimDriver:
     def guests(self) -> list[Guest]:
         self._enter("guests")
         rows = self._world.query("SELECT server_id, domain_name, power_state FROM guests WHERE host = ?", self.host)
-        return [Guest(server_id=i, domain_name=name, power_state=PowerState(state)) for i, name, state in rows]
+        found = [Guest(server_id=i, domain_name=name, power_state=PowerState(state)) for i, name, state in rows]
+        return found + self._moves.set_aside()
 
     def power_state(self, server_id: str) -> PowerState:
         self._enter("power_state", server_id)
@@ -95,21 +98,15 @@ class SimDriver:
         state = self._state(spec.server_id)
         if state is PowerState.NOSTATE:
             _check_disks(spec)
-            try:
-                self._world.query(
-                    "INSERT INTO guests VALUES (?, ?, ?, ?, ?, ?)",
-                    *(self.host, spec.server_id, spec.domain_name, PowerState.RUNNING),
-                    *(_stored(spec), f"{self._described(spec)}{self._now()} started\n"),
-                )
-            except sqlite3.IntegrityError:
-                raise DOMAIN_NAME_TAKEN(domain_name=spec.domain_name) from None
+            self._insert(spec, PowerState.RUNNING, "", "started")
             self._tell(spec.server_id, PowerState.RUNNING)
         elif state is not PowerState.RUNNING:
             self._move(spec.server_id, PowerState.RUNNING, "started")
 
-    def destroy(self, server_id: str, *, keep: tuple[str, ...] = ()) -> None:
+    def destroy(self, server_id: str, *, keep: tuple[str, ...] = (), keep_aside: bool = False) -> None:
         """As the protocol says; what a simulated disk held is known only by its name, so `keep` keeps nothing."""
         self._enter("destroy", server_id)
+        self._moves.forget(server_id, keep_aside=keep_aside)
         gone = self._world.query(
             "DELETE FROM guests WHERE host = ? AND server_id = ? RETURNING power_state", self.host, server_id
         )
@@ -278,6 +275,57 @@ class SimDriver:
         self._enter("drop_snapshot", server_id)
         self._forget(server_id, COPY + name)
 
+    def set_aside(self, server_id: str, timeout: int) -> None:
+        self._enter("set_aside", server_id)
+        if self._state(server_id) is PowerState.NOSTATE:
+            self._moves.check_aside(self.host, server_id)
+            return
+        self.stop(server_id, timeout)
+        self._moves.put_aside(server_id, f"{self._now()} set aside\n")
+
+    def arrive(self, spec: GuestSpec, origin: str, *, run: bool) -> None:
+        self._enter("arrive", spec.server_id)
+        if self._state(spec.server_id) is PowerState.NOSTATE:
+            _check_disks(spec)
+            console = self._moves.check_arrival(spec, origin) if origin else ""
+            self._insert(spec, PowerState.SHUTDOWN, console)
+        if run:
+            self.start(spec)
+
+    def bring_back(self, spec: GuestSpec, *, run: bool) -> None:
+        self._enter("bring_back", spec.server_id)
+        console = self._moves.aside_console(spec.server_id)
+        if console is not None:
+            self.destroy(spec.server_id, keep_aside=True)
+            self._insert(spec, PowerState.SHUTDOWN, console)
+            self.drop_aside(spec.server_id)
+        self._known(spec.server_id)
+        if run:
+            self.start(spec)
+
+    def drop_aside(self, server_id: str) -> None:
+        self._enter("drop_aside", server_id)
+        self._moves.drop_aside(server_id)
+
+    def receive(self, spec: GuestSpec) -> None:
+        self._enter("receive", spec.server_id)
+        _check_disks(spec)
+        self._moves.expect(spec.server_id, _stored(spec))
+
+    def send(self, server_id: str, host: str) -> None:
+        self._enter("send", server_id)
+        if self._state(server_id) is PowerState.NOSTATE and self._moves.is_on(host, server_id):
+            return
+        self._running(server_id)
+        memory_mb = self.spec(server_id).memory_mb
+        self._moves.send(server_id, host, memory_mb, f"{self._now()} moved from {self.host} to {host}\n")
+
+    def stop_sending(self, server_id: str) -> None:
+        self._moves.stop_sending(server_id)
+
+    def finish_sending(self, server_id: str) -> None:
+        self._moves.finish_sending(server_id)
+
     def console_output(self, server_id: str, max_bytes: int) -> bytes:
         self._enter("console_output", server_id)
         text: str = self._column("console", server_id)
@@ -334,6 +382,17 @@ class SimDriver:
         if state not in (PowerState.RUNNING, PowerState.PAUSED):
             raise GUEST_NOT_RUNNING(server_id=server_id, power_state=state.name.lower())
         return state
+
+    def _insert(self, spec: GuestSpec, state: PowerState, console: str, what: str = "") -> None:
+        """A guest of its own, whose console goes on where its disks were before."""
+        console += self._described(spec) + (f"{self._now()} {what}\n" if what else "")
+        try:
+            self._world.query(
+                "INSERT INTO guests VALUES (?, ?, ?, ?, ?, ?)",
+                *(self.host, spec.server_id, spec.domain_name, state, _stored(spec), console),
+            )
+        except sqlite3.IntegrityError:
+            raise DOMAIN_NAME_TAKEN(domain_name=spec.domain_name) from None
 
     def _move(self, server_id: str, state: PowerState, what: str) -> None:
         self._world.query(

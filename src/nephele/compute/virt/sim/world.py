@@ -52,6 +52,20 @@ END;
 CREATE TRIGGER IF NOT EXISTS memory_read AFTER UPDATE OF power_state ON guests WHEN NEW.power_state = 1 BEGIN
     DELETE FROM kept WHERE host = NEW.host AND server_id = NEW.server_id AND name = 'memory';
 END;
+CREATE TABLE IF NOT EXISTS asides (
+    host TEXT NOT NULL,
+    server_id TEXT NOT NULL,
+    domain_name TEXT NOT NULL,
+    spec BLOB NOT NULL,
+    console TEXT NOT NULL,
+    PRIMARY KEY (host, server_id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS expected (
+    host TEXT NOT NULL,
+    server_id TEXT NOT NULL,
+    spec BLOB NOT NULL,
+    PRIMARY KEY (host, server_id)
+) WITHOUT ROWID
 """
 """`kept` is what a guest has besides: the memory of one that is suspended, copies of its disk, …"""
 

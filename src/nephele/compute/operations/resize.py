@@ -169,6 +169,12 @@ def return_claims(conductor: Conductor, work: Work[Move]) -> None:
     work.data.moved = True
 
 
+def return_guest(conductor: Conductor, work: Work[Move]) -> None:
+    """The source puts back what it has set aside; a server that was off stays so."""
+    moving.bring_back(conductor, work)
+    work.data.becomes = Vm.ACTIVE if work.data.run else Vm.STOPPED
+
+
 def note_reverted(conductor: Conductor, db: sa.Connection, work: Work[Move]) -> None:
     """It is what it was."""
     move = migration_of(conductor, work)
@@ -190,7 +196,7 @@ REVERT_RESIZE = server_operation(
     (
         Step("guest", moving.leave_destination, FORWARD, Task.RESIZE_REVERTING, "compute_revert_resize"),
         Step("move", return_claims, FORWARD, Task.RESIZE_REVERTING),
-        Step("source", moving.bring_back, FORWARD, Task.RESIZE_REVERTING, "compute_finish_revert_resize"),
+        Step("source", return_guest, FORWARD, Task.RESIZE_REVERTING, "compute_finish_revert_resize"),
     ),
     on_done=note_reverted,
     on_failed=note_not_reverted,

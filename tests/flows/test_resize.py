@@ -76,7 +76,9 @@ def console(boss: Any, server_id: str) -> str:
 
 
 def events(user: Any, server_id: str) -> list[str]:
-    return [one["action"] for one in user.compute.get(f"/servers/{server_id}/os-instance-actions").json()["instanceActions"]]
+    return [
+        one["action"] for one in user.compute.get(f"/servers/{server_id}/os-instance-actions").json()["instanceActions"]
+    ]
 
 
 def wait_for(what: Any, seconds: float = 10) -> Any:

@@ -23,7 +23,7 @@ from nephele.image.model import Limits
 from nephele.image.service import Images
 from nephele.image.sources import Regions
 from nephele.kernel.bus import LocalBus
-from nephele.kernel.clock import Clock, SystemClock
+from nephele.kernel.clock import SECOND, Clock, SystemClock
 from nephele.kernel.context import Context
 from nephele.kernel.engine import Engine
 from nephele.kernel.errors import Refused
@@ -66,7 +66,13 @@ class Cloud:
         self.store = Store(settings.store_url)
         self.bus = LocalBus()
         self.engine = Engine(self.store, self.bus, self.clock, self.ids)
-        self.identity = Identity(self.store, self.clock, self.ids)
+        told = settings.identity
+        self.identity = Identity(
+            *(self.store, self.clock, self.ids),
+            passwords=told.passwords,
+            compliance=told.compliance,
+            token_lifetime=told.token_lifetime * SECOND,
+        )
         self.placement = Placement(self.store, self.clock, self.ids)
         self.policies = {
             service: Policy(table.RULES, table.SCOPES)

@@ -8,6 +8,8 @@ import msgspec
 from msgspec import Struct, field
 
 from nephele.compute.scheduler.model import Settings as Filtering
+from nephele.identity.compliance import Compliance
+from nephele.identity.passwords import Passwords
 from nephele.kernel.errors import Error
 
 BAD_SETTINGS = Error("settings.bad", 400, "{file}: {reason}")
@@ -140,6 +142,20 @@ class ComputeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     resize_to_same_host: bool | None = None
 
 
+class IdentitySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How people sign in.
+
+    Args:
+        token_lifetime: seconds that a token is good for.
+        passwords: what hashing one costs.
+        compliance: what is demanded of passwords and users, by Keystone's names in `[security_compliance]`.
+    """
+
+    token_lifetime: int = 3600
+    passwords: Passwords = Passwords()
+    compliance: Compliance = Compliance()
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that a cloud can be told."""
 
@@ -168,6 +184,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     compute: ComputeSettings = ComputeSettings()
     images: ImageSettings = ImageSettings()
     volumes: VolumeSettings = field(default_factory=VolumeSettings)
+    identity: IdentitySettings = IdentitySettings()
     provider_networks: dict[str, ProviderNetwork] = field(
         default_factory=lambda: {"public": ProviderNetwork(host_address="172.24.4.1/24")}
     )

@@ -99,7 +99,7 @@ def explain(desk: Policies, call: Call) -> dict[str, Any]:
     caller = call.context
     service, policy = desk.holder(asked.rule)
     if asked.user is not None:
-        user_id = desk.identity.authentication.user_id(asked.user)
+        user_id = desk.identity.proving.user_id(asked.user)
         call.enforce("nephele:policy:explain", {"user_id": user_id})
         try:
             caller = desk.identity.context_of(user_id, _scope(asked))

@@ -111,8 +111,12 @@ class Assignments:
     def role_ids(self, user_id: str, target: Target, target_id: str) -> set[str]:
         """Every role that a user has on something, with what is inherited and implied."""
         with self._shared.store.read() as db:
-            found = db.execute(_ROLES_ON[target], {"user_id": user_id, "target_id": target_id})
+            found = db.execute(_ROLES_ON[target], {**self._asked(user_id), "target_id": target_id})
             return self._roles.graph().expand(set(found.scalars()))
+
+    def _asked(self, user_id: str) -> dict[str, object]:
+        """The parameters of `_OF_USER`."""
+        return {"user_id": user_id, "now": self._shared.clock.now()}
 
     def role_names(self, user_id: str, target: Target, target_id: str) -> set[str]:
         """The names of those roles, as a token carries them."""
@@ -126,7 +130,7 @@ class Assignments:
     def project_ids(self, user_id: str) -> set[str]:
         """The projects that a user has any role on."""
         with self._shared.store.read() as db:
-            rows = db.execute(_MINE, {"user_id": user_id}).all()
+            rows = db.execute(_MINE, self._asked(user_id)).all()
             found = {target for kind, target, inherited in rows if kind == Target.PROJECT and not inherited}
             domains = [target for kind, target, inherited in rows if kind == Target.DOMAIN and inherited]
             found |= set(db.execute(sa.select(projects.c.id).where(projects.c.domain_id.in_(domains))).scalars())
@@ -138,7 +142,7 @@ class Assignments:
     def domain_ids(self, user_id: str) -> set[str]:
         """The domains that a user has any role on."""
         with self._shared.store.read() as db:
-            rows = db.execute(_MINE, {"user_id": user_id})
+            rows = db.execute(_MINE, self._asked(user_id))
             return {target for kind, target, inherited in rows if kind == Target.DOMAIN and not inherited}
 
     def find(self, wanted: Wanted) -> list[Assignment]:
@@ -164,7 +168,7 @@ class Assignments:
 
     def find_effective(self, wanted: Wanted) -> list[Effective]:
         """What follows: users instead of groups, projects instead of inheritance, and implied roles."""
-        found = [effective for given in self._bearing_on(wanted) for effective in self._unfold(given)]
+        found = [effective for given in self._bearing_on(wanted) for effective in self._unfold(given, wanted.user_id)]
         targets = set(self._targets(wanted)) if wanted.target_id else None
         return [
             effective
@@ -190,14 +194,14 @@ class Assignments:
             select = select.where(_row.target_id == wanted.target_id, _row.inherited.is_(False))
         with self._shared.store.read() as db:
             return [
-                _assignment(row) for row in db.execute(select, {"user_id": wanted.user_id} if wanted.user_id else {})
+                _assignment(row) for row in db.execute(select, self._asked(wanted.user_id) if wanted.user_id else {})
             ]
 
-    def _unfold(self, given: Assignment) -> list[Effective]:
+    def _unfold(self, given: Assignment, user_id: str) -> list[Effective]:
         users, via_group = [given.actor_id], ""
         if given.actor_type is Actor.GROUP:
             via_group = given.actor_id
-            users = [user.id for user in self._groups.members(via_group, [])]
+            users = [user_id] if user_id else [user.id for user in self._groups.members(via_group, [])]
         targets: list[tuple[Target, str]] = [(given.target_type, given.target_id)]
         origin = targets[0] if given.inherited else None
         if given.inherited:
@@ -253,7 +257,12 @@ _OF_USER = sa.or_(
     sa.and_(_row.actor_type == Actor.USER, _row.actor_id == sa.bindparam("user_id")),
     sa.and_(
         _row.actor_type == Actor.GROUP,
-        _row.actor_id.in_(sa.select(memberships.c.group_id).where(memberships.c.user_id == sa.bindparam("user_id"))),
+        _row.actor_id.in_(
+            sa.select(memberships.c.group_id).where(
+                memberships.c.user_id == sa.bindparam("user_id"),
+                sa.or_(memberships.c.expires_at == 0, memberships.c.expires_at > sa.bindparam("now")),
+            )
+        ),
     ),
 )
 _MINE = sa.select(_row.target_type, _row.target_id, _row.inherited).where(_OF_USER)

@@ -4,33 +4,19 @@ import secrets
 from base64 import urlsafe_b64encode
 
 import msgspec
-from msgspec import Struct
 
 from nephele.identity.app_credentials import AppCredential, AppCredentials
 from nephele.identity.assignments import Assignments
-from nephele.identity.errors import INVALID, REFUSED, WRONG_METHOD
-from nephele.identity.login import CredentialProof, DomainRef, Login, ProjectRef, Proofs, Scope, UserRef
+from nephele.identity.errors import INVALID, REFUSED
+from nephele.identity.login import Login, ProjectRef, Scope
 from nephele.identity.model import SYSTEM, Project, Target, User
 from nephele.identity.projects import Projects
+from nephele.identity.proving import Proving, Subject, check_factors
 from nephele.identity.shared import Shared
 from nephele.identity.tokens import Claims
 from nephele.identity.trusts import Trust, Trusts
-from nephele.identity.users import Users
 from nephele.kernel.clock import SECOND, Instant, stopwatch
 from nephele.kernel.errors import UNAUTHORIZED, Refused
-
-METHODS = frozenset(("password", "token", "application_credential"))
-"""The ways to prove who one is."""
-
-
-class Subject(Struct, frozen=True, kw_only=True):
-    """Who it is, and what limits the way it was proven puts on the token."""
-
-    user_id: str
-    methods: tuple[str, ...]
-    audit_chain: str = ""
-    expires_at: Instant | None = None
-    credential: AppCredential | None = None
 
 
 class Authentication:
@@ -44,35 +30,42 @@ class Authentication:
     def __init__(
         self,
         shared: Shared,
-        users: Users,
+        proving: Proving,
         projects: Projects,
         assignments: Assignments,
         credentials: AppCredentials,
         trusts: Trusts,
         lifetime: Instant,
     ) -> None:
-        self._shared = shared
-        self._users, self._projects, self._assignments = users, projects, assignments
+        self._shared, self._proving = shared, proving
+        self._projects, self._assignments = projects, assignments
         self._credentials, self._trusts = credentials, trusts
         self._lifetime = lifetime
 
-    def authenticate(self, login: Login, before: Claims | None) -> Claims:
+    def authenticate(self, login: Login, before: Claims | None, receipt: Claims | None = None) -> Claims:
         """The claims of a new token.  Hashes passwords: call it outside the event loop.
 
         Args:
             login: the request.
             before: what the token says that the method `token` brought, verified.
+            receipt: what was proven before, of several factors.
 
         Raises:
+            MissingFactors: where the user's rules demand more than was proven.
             UNAUTHORIZED: for whatever is wrong with the proof or the scope, without telling what; INVALID: for
             a request that can't be understood.
         """
         elapsed = stopwatch()
         epoch = self._shared.revocations.current()
-        subject = self._prove(login.identity, before)
+        subject = self._proving.prove(login.identity, before, receipt)
         user = self.live_user(subject.user_id)
-        _check_factors(user, subject.methods)
-        scope = login.scope
+        check_factors(user, subject.methods)
+        return msgspec.structs.replace(self.admit(user, subject, login.scope, before, epoch), issue_ms=elapsed())
+
+    def admit(
+        self, user: User, subject: Subject, scope: Scope | str | None, before: Claims | None, epoch: int
+    ) -> Claims:
+        """The claims of a user who has proven who it is.  Raises UNAUTHORIZED, INVALID or REFUSED."""
         claims = self._unscoped(user, subject, epoch)
         if subject.credential is not None:
             claims = self._by_credential(claims, subject.credential, scope)
@@ -80,68 +73,12 @@ class Authentication:
             claims = self._scoped(claims, scope, before)
         elif scope is None and before is None and user.default_project_id:
             claims = self._on_default_project(claims, user.default_project_id)
-        return msgspec.structs.replace(claims, issue_ms=elapsed())
-
-    def _prove(self, proofs: Proofs, before: Claims | None) -> Subject:
-        if not proofs.methods:
-            raise INVALID(reason="The request names no authentication method.")
-        subjects = [self._by_method(method, proofs, before) for method in dict.fromkeys(proofs.methods)]
-        if len({subject.user_id for subject in subjects}) != 1:
-            raise UNAUTHORIZED()
-        last = subjects[-1]
-        methods = tuple(dict.fromkeys(method for subject in subjects for method in subject.methods))
-        limits = [subject.expires_at for subject in subjects if subject.expires_at is not None]
-        return msgspec.structs.replace(last, methods=methods, expires_at=min(limits) if limits else None)
-
-    def _by_method(self, method: str, proofs: Proofs, before: Claims | None) -> Subject:
-        if method == "password":
-            if proofs.password is None:
-                raise INVALID(reason="The method password needs a part of that name.")
-            return self._by_password(proofs.password.user)
-        if method == "token":
-            if before is None:
-                raise INVALID(reason="The method token needs a part of that name.")
-            return _by_token(before)
-        if method == "application_credential":
-            if proofs.application_credential is None:
-                raise INVALID(reason="The method application_credential needs a part of that name.")
-            return self._by_secret(proofs.application_credential)
-        raise WRONG_METHOD(method=method)
-
-    def _by_password(self, ref: UserRef) -> Subject:
-        user_id = self.user_id(ref)
-        if not self._users.has_password(user_id, ref.password):
-            raise UNAUTHORIZED()
-        return Subject(user_id=user_id, methods=("password",))
-
-    def _by_secret(self, proof: CredentialProof) -> Subject:
-        user_id = self.user_id(proof.user) if proof.user and not proof.id else ""
-        if not proof.id and not (proof.name and proof.user):
-            raise INVALID(reason="An application credential is named by its id, or by its name and user.")
-        found = self._credentials.proven(proof.id, user_id, proof.name, proof.secret)
-        if found is None:
-            raise UNAUTHORIZED()
-        limit = found.expires_at or None
-        return Subject(user_id=found.user_id, methods=("application_credential",), expires_at=limit, credential=found)
-
-    def user_id(self, ref: UserRef) -> str:
-        """The id of the user that is named; empty where there is none."""
-        if not ref.id and not ref.name:
-            raise INVALID(reason="Invalid input for field identity/password/user: id or name must be present.")
-        if not ref.id and not (ref.domain.id or ref.domain.name):
-            raise INVALID(reason="Expecting to find domain in user: a name is unique within a domain only.")
-        if ref.id:
-            return ref.id
-        domain_id = self._domain_id(ref.domain)
-        user = self._users.named(ref.name, domain_id) if domain_id else None
-        return user.id if user else ""
+        self._proving.users.passwords.saw(user.id)
+        return claims
 
     def live_user(self, user_id: str) -> User:
         """The user, if it and its domain are enabled.  Raises UNAUTHORIZED."""
-        user = self._users.live(user_id)
-        if user is None:
-            raise UNAUTHORIZED()
-        return user
+        return self._proving.live_user(user_id)
 
     def _unscoped(self, user: User, subject: Subject, epoch: int) -> Claims:
         now = self._shared.clock.now()
@@ -159,6 +96,9 @@ class Authentication:
             user_id=user.id,
             user_name=user.name,
             user_domain_id=user.domain_id,
+            password_expires_at=user.password_expires_at,
+            provider_id=subject.provider_id,
+            protocol_id=subject.protocol_id,
         )
 
     def claims_of(self, user_id: str, scope: Scope) -> Claims:
@@ -177,7 +117,7 @@ class Authentication:
         if scope.trust is not None:
             return self._by_trust(claims, self._trusts.used(scope.trust.id, claims.user_id))
         if scope.domain is not None:
-            domain_id = self._domain_id(scope.domain)
+            domain_id = self._proving.domain_id(scope.domain)
             if not domain_id or not self._projects.live(domain_id):
                 raise UNAUTHORIZED()
             return self._on_domain(claims, domain_id)
@@ -190,15 +130,8 @@ class Authentication:
             return self._projects.live(ref.id)
         if not ref.name or ref.domain is None or not (ref.domain.id or ref.domain.name):
             raise INVALID(reason="A project is named by its id, or by its name and domain.")
-        domain_id = self._domain_id(ref.domain)
+        domain_id = self._proving.domain_id(ref.domain)
         return self._projects.live_named(ref.name, domain_id) if domain_id else None
-
-    def _domain_id(self, ref: DomainRef) -> str:
-        """The id of the domain that is named; empty where there is none."""
-        if ref.id:
-            return ref.id
-        found = self._projects.named(ref.name, "") if ref.name else None
-        return found.id if found else ""
 
     def _by_credential(self, claims: Claims, credential: AppCredential, scope: Scope | str | None) -> Claims:
         """The claims that an application credential gives: its project, and those of its roles the user still has."""
@@ -292,28 +225,6 @@ def _in_project(claims: Claims, project: Project, roles: set[str]) -> Claims:
         project_name=project.name,
         project_domain_id=project.domain_id,
         roles=tuple(sorted(roles)),
-    )
-
-
-def _check_factors(user: User, methods: tuple[str, ...]) -> None:
-    """Raise UNAUTHORIZED unless the methods fulfil one of the user's multi-factor rules, where it has any.
-
-    Methods that this cloud does not know are left out of a rule, as upstream does, so that nobody is locked out.
-    """
-    rules = user.options.get("multi_factor_auth_rules")
-    if not isinstance(rules, list) or user.options.get("multi_factor_auth_enabled") is False:
-        return
-    known = [wanted for rule in rules if (wanted := METHODS & set(rule))]
-    if known and not any(wanted <= set(methods) for wanted in known):
-        raise UNAUTHORIZED()
-
-
-def _by_token(before: Claims) -> Subject:
-    return Subject(
-        user_id=before.user_id,
-        methods=("token", *(method for method in before.methods if method != "token")),
-        audit_chain=before.audit_ids[-1],
-        expires_at=before.expires_at,
     )
 
 

@@ -12,9 +12,11 @@ from nephele.identity.tables import (
     credentials,
     limits,
     memberships,
+    old_passwords,
     project_endpoint_groups,
     project_endpoints,
     project_tags,
+    remote_users,
     trusts,
     users,
 )
@@ -25,7 +27,7 @@ def forget_users(db: sa.Connection, user_ids: Collection[str]) -> None:
     roles = assignments.c
     db.execute(assignments.delete().where(roles.actor_type == Actor.USER, roles.actor_id.in_(user_ids)))
     db.execute(trusts.delete().where(trusts.c.trustor_user_id.in_(user_ids) | trusts.c.trustee_user_id.in_(user_ids)))
-    for table in (memberships, app_credentials, access_rules, credentials):
+    for table in (memberships, app_credentials, access_rules, credentials, old_passwords, remote_users):
         db.execute(table.delete().where(table.c.user_id.in_(user_ids)))
     db.execute(users.delete().where(users.c.id.in_(user_ids)))
 

@@ -49,4 +49,20 @@ WRONG_METHOD = Error("identity.wrong_method", 401, "Attempted to authenticate wi
 PASSWORD_LOCKED = Error(
     "identity.password_locked", 400, "You cannot change your password: an administrator has locked it."
 )
+PASSWORD_EXPIRED = Error(
+    "identity.password_expired", 401, "The password is expired and needs to be changed for user: {user_id}."
+)
+PASSWORD_TOO_WEAK = Error(
+    "identity.password_too_weak", 400, "The password does not match the requirements: {requirements}."
+)
+PASSWORD_USED_BEFORE = Error(
+    "identity.password_used_before",
+    400,
+    "The new password cannot be one of the last {count} passwords of this user, the present one included.",
+)
+PASSWORD_TOO_YOUNG = Error(
+    "identity.password_too_young",
+    400,
+    "You cannot change your password yet: a password must be used for {days} day(s). An administrator can reset it.",
+)
 WRONG_PASSWORD = Error("identity.wrong_password", 401, "The original password is not right.")

@@ -31,6 +31,21 @@ class TokenProof(Struct, frozen=True):
     id: str
 
 
+class PasscodeRef(Struct, frozen=True):
+    """A user by id, or by name in a domain, with a passcode."""
+
+    id: str = ""
+    name: str = ""
+    domain: DomainRef = DomainRef()
+    passcode: str = ""
+
+
+class PasscodeProof(Struct, frozen=True):
+    """The method `totp`."""
+
+    user: PasscodeRef
+
+
 class CredentialProof(Struct, frozen=True):
     """The method `application_credential`: by id, or by name and user."""
 
@@ -47,6 +62,7 @@ class Proofs(Struct, frozen=True):
     password: PasswordProof | None = None
     token: TokenProof | None = None
     application_credential: CredentialProof | None = None
+    totp: PasscodeProof | None = None
 
 
 class ProjectRef(Struct, frozen=True):

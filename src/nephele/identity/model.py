@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from nephele.kernel.clock import Instant
+
 Extra = dict[str, object]
 """Attributes that a client gave a resource and that mean nothing to the cloud."""
 
@@ -51,7 +53,7 @@ class Project(Struct, frozen=True):
 
 
 class User(Struct, frozen=True):
-    """A user; the password's hash never leaves the service."""
+    """A user; the password's hash never leaves the service.  `password_expires_at` 0: it does not."""
 
     id: str
     name: str
@@ -61,6 +63,7 @@ class User(Struct, frozen=True):
     description: str | None
     options: Extra
     extra: Extra
+    password_expires_at: Instant = 0
 
 
 class Group(Struct, frozen=True):

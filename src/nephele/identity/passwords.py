@@ -9,7 +9,8 @@ import hmac
 import re
 import secrets
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 MAX_PASSWORD = 4096
 """Characters accepted, as Keystone's `max_password_length`."""
@@ -17,8 +18,7 @@ MAX_PASSWORD = 4096
 _FORM = re.compile(r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)")
 
 
-@dataclass(frozen=True)
-class Passwords:
+class Passwords(Struct, frozen=True, forbid_unknown_fields=True):
     """How passwords are hashed.
 
     Args:

@@ -65,6 +65,7 @@ RULES: dict[str, str] = {
     "identity:check_token": _reader_or("rule:token_subject"),
     "identity:validate_token": _reader_or("rule:service_role", "rule:token_subject"),
     "identity:revoke_token": _admin_or("rule:token_subject"),
+    "identity:list_revoke_events": "rule:service_or_admin",
     "identity:get_auth_catalog": ANYONE,
     "identity:get_auth_projects": ANYONE,
     "identity:get_auth_domains": ANYONE,

@@ -11,6 +11,7 @@ an event touches the tokens issued before it, whatever the clocks say.  Three so
 import threading
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -35,6 +36,14 @@ class Kind(StrEnum):
     KEYS = "keys"
 
 
+class Event(NamedTuple):
+    """A recorded event, as the API lists it."""
+
+    kind: Kind
+    subject: str
+    created_at: Instant
+
+
 class Verdict(StrEnum):
     """What the events say of a token."""
 
@@ -43,6 +52,7 @@ class Verdict(StrEnum):
     REVOKED = "revoked"
 
 
+_ENDING = (Kind.AUDIT, Kind.USER, Kind.PROJECT, Kind.DOMAIN, Kind.TRUST, Kind.APPLICATION_CREDENTIAL)
 EVERYONE = ""
 POLL_EVERY: Instant = SECOND // 2
 """How long an event of another server may stay unknown here."""
@@ -113,6 +123,13 @@ class Revocations:
         with self._store.write() as db:
             newest = sa.select(sa.func.max(revocations.c.id)).scalar_subquery()
             db.execute(revocations.delete().where(old, revocations.c.id < newest))
+
+    def listed(self, since: Instant) -> list[Event]:
+        """What ended tokens from then on, oldest first."""
+        row = revocations.c
+        select = sa.select(row.kind, row.subject, row.created_at).where(row.kind.in_(_ENDING), row.created_at >= since)
+        with self._store.read() as db:
+            return [Event(Kind(one[0]), one[1], one[2]) for one in db.execute(select.order_by(row.id))]
 
     def judge(self, claims: Claims) -> Verdict:
         """What the events say of a token."""

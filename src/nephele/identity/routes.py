@@ -14,7 +14,9 @@ from nephele.identity.api import (
     groups,
     keys,
     limits,
+    oauth2,
     projects,
+    revocations,
     roles,
     trusts,
     users,
@@ -39,6 +41,8 @@ ROUTES = [
     Route("GET", "/v3/auth/projects", auth.projects, "identity:get_auth_projects"),
     Route("GET", "/v3/auth/domains", auth.domains, "identity:get_auth_domains"),
     Route("GET", "/v3/auth/system", auth.system, "identity:get_auth_system"),
+    Route("GET", "/v3/OS-REVOKE/events", revocations.index, "identity:list_revoke_events"),
+    Route("POST", "/v3/OS-OAUTH2/token", oauth2.token, PUBLIC, bytes, waits=True),
     # users
     Route("GET", "/v3/users", users.index),
     Route("POST", "/v3/users", users.create, body=users.BODY, status=201, waits=True),

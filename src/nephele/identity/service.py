@@ -9,18 +9,21 @@ from nephele.identity.app_credentials import AppCredentials
 from nephele.identity.assignments import Assignments
 from nephele.identity.auth import Authentication, new_audit_id
 from nephele.identity.catalog import Catalog
+from nephele.identity.compliance import Compliance
 from nephele.identity.credentials import Credentials, Policies
 from nephele.identity.endpoint_filters import EndpointFilters
 from nephele.identity.limits import Limits
 from nephele.identity.login import Login, Scope
 from nephele.identity.passwords import Passwords
 from nephele.identity.projects import Projects
+from nephele.identity.proving import MissingFactors, Proving
 from nephele.identity.revocations import Kind, Revocations, Verdict
 from nephele.identity.roles import Roles
 from nephele.identity.shared import Shared
 from nephele.identity.tables import signing_keys
-from nephele.identity.tokens import Claims, Keyring, key_id_of
+from nephele.identity.tokens import RECEIPT, Claims, Keyring, key_id_of
 from nephele.identity.trusts import Trusts
+from nephele.identity.user_passwords import UserPasswords
 from nephele.identity.users import Groups, Users
 from nephele.kernel.clock import SECOND, Clock, Instant
 from nephele.kernel.context import Context
@@ -30,6 +33,7 @@ from nephele.kernel.store import Store
 
 TOKEN_LIFETIME: Instant = 3600 * SECOND
 DELEGATION_LIFETIME: Instant = 24 * 3600 * SECOND
+RECEIPT_LIFETIME: Instant = 300 * SECOND
 _REMEMBERED = 20_000
 
 
@@ -49,6 +53,7 @@ class Identity:
         clock: the time.
         ids: where ids come from.
         passwords: how passwords are hashed.
+        compliance: what is demanded of passwords and users.
         token_lifetime: of a token, in microseconds.
     """
 
@@ -59,6 +64,7 @@ class Identity:
         ids: Ids,
         *,
         passwords: Passwords | None = None,
+        compliance: Compliance | None = None,
         token_lifetime: Instant = TOKEN_LIFETIME,
     ) -> None:
         self.store, self.clock, self.ids = store, clock, ids
@@ -69,7 +75,8 @@ class Identity:
         self.passwords = passwords or Passwords()
         self.projects = Projects(shared)
         self.roles = Roles(shared)
-        self.users = Users(shared, self.passwords, self.projects)
+        self.compliance = compliance or Compliance()
+        self.users = Users(shared, UserPasswords(shared, self.passwords, self.compliance), self.projects)
         self.groups = Groups(shared, self.users, self.projects)
         self.assignments = Assignments(shared, self.users, self.groups, self.projects, self.roles)
         self.app_credentials = AppCredentials(shared, self.passwords)
@@ -79,9 +86,10 @@ class Identity:
         self.credentials = Credentials(shared)
         self.policies = Policies(shared)
         self.limits = Limits(shared, self.catalog, self.projects)
+        self.proving = Proving(shared, self.users, self.projects, self.app_credentials)
         self.authentication = Authentication(
             shared,
-            self.users,
+            self.proving,
             self.projects,
             self.assignments,
             self.app_credentials,
@@ -178,18 +186,43 @@ class Identity:
             raise UNAUTHORIZED()
         return self.authentication.refresh(claims) if verdict is Verdict.RECHECK else claims
 
-    def issue(self, login: Login) -> tuple[str, Claims]:
+    def issue(self, login: Login, receipt: str = "") -> tuple[str, Claims]:
         """Authenticate and sign: the token and what it says.  Hashes passwords: call it outside the event loop.
 
-        Raises UNAUTHORIZED or INVALID, see `Authentication.authenticate`.
+        `receipt` says what was proven before, of several factors.
+        Raises MissingFactors, UNAUTHORIZED or INVALID, see `Authentication.authenticate`.
         """
+        proven = self._receipt(receipt) if receipt else None
         before = None
         if login.identity.token is not None and "token" in login.identity.methods:
             before, context = self.examine(login.identity.token.id)
             if context.server_id:
                 raise UNAUTHORIZED()
-        claims = self.authentication.authenticate(login, before)
+        claims = self.authentication.authenticate(login, before, proven)
         return self.keys.sign(claims), claims
+
+    def issue_receipt(self, missing: MissingFactors) -> tuple[str, Claims]:
+        """A receipt for what was proven, good for a few minutes to prove the rest."""
+        now = self.clock.now()
+        claims = Claims(
+            epoch=self.revocations.current(),
+            issued_at=now,
+            expires_at=now + RECEIPT_LIFETIME,
+            issue_ms=0,
+            methods=missing.methods,
+            audit_ids=(new_audit_id(),),
+            user_id=missing.user.id,
+            user_name=missing.user.name,
+            user_domain_id=missing.user.domain_id,
+        )
+        return self.keys.sign(claims, RECEIPT), claims
+
+    def _receipt(self, text: str) -> Claims:
+        """What a receipt says.  Raises UNAUTHORIZED: forged, expired, or its user's password changed since."""
+        claims = self.keys.read(text, RECEIPT)
+        if claims.expires_at <= self.clock.now() or self.revocations.judge(claims) is Verdict.REVOKED:
+            raise UNAUTHORIZED()
+        return claims
 
     def context_of(self, user_id: str, scope: Scope) -> Context:
         """The caller that a user would be with a token for that scope.  Raises UNAUTHORIZED where it gets none."""

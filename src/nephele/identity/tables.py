@@ -19,6 +19,11 @@ def _attributes() -> tuple[sa.Column[object], sa.Column[object]]:
     return sa.Column("options", Extra, nullable=False), sa.Column("extra", Extra, nullable=False)
 
 
+def _numbers(*names: str) -> tuple[sa.Column[int], ...]:
+    """Instants, 0 where there is none."""
+    return tuple(sa.Column(name, _TIME, nullable=False, server_default="0") for name in names)
+
+
 projects = sa.Table(
     "identity_project",
     metadata,
@@ -49,7 +54,17 @@ users = sa.Table(
     sa.Column("description", sa.Text),
     *_attributes(),
     sa.Column("password_hash", sa.Text, nullable=False),
+    *_numbers("password_created_at", "password_expires_at", "failed_at", "last_active_at"),
+    sa.Column("failed_attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("password_is_own", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("domain_id", "name"),
+)
+old_passwords = sa.Table(
+    "identity_old_password",
+    metadata,
+    sa.Column("user_id", _ID, primary_key=True),
+    sa.Column("created_at", _TIME, primary_key=True),
+    sa.Column("password_hash", sa.Text, nullable=False),
 )
 groups = sa.Table(
     "identity_group",
@@ -66,6 +81,7 @@ memberships = sa.Table(
     metadata,
     sa.Column("user_id", _ID, primary_key=True),
     sa.Column("group_id", _ID, primary_key=True, index=True),
+    *_numbers("expires_at"),
 )
 roles = sa.Table(
     "identity_role",
@@ -241,4 +257,44 @@ revocations = sa.Table(
     sa.Column("subject", sa.String(255), nullable=False),
     sa.Column("created_at", _TIME, nullable=False),
     sqlite_autoincrement=True,
+)
+domain_options = sa.Table(
+    "identity_domain_option",
+    metadata,
+    sa.Column("domain_id", _ID, primary_key=True),
+    sa.Column("group", sa.String(255), primary_key=True),
+    sa.Column("option", sa.String(255), primary_key=True),
+    sa.Column("value", Json(object), nullable=False),
+)
+identity_providers = sa.Table(
+    "identity_provider",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("domain_id", _ID, nullable=False),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("description", sa.Text),
+    sa.Column("authorization_ttl", sa.Integer),
+    sa.Column("remote_ids", Json(tuple[str, ...]), nullable=False),
+)
+protocols = sa.Table(
+    "identity_federation_protocol",
+    metadata,
+    sa.Column("provider_id", _ID, primary_key=True),
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("mapping_id", _ID, nullable=False),
+    sa.Column("remote_id_attribute", sa.String(64)),
+)
+mappings = sa.Table(
+    "identity_mapping",
+    metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("rules", Json(list[dict[str, object]]), nullable=False),
+    sa.Column("schema_version", sa.String(8), nullable=False),
+)
+remote_users = sa.Table(
+    "identity_remote_user",
+    metadata,
+    sa.Column("source", sa.String(130), primary_key=True),
+    sa.Column("remote_id", sa.String(255), primary_key=True),
+    sa.Column("user_id", _ID, nullable=False, unique=True),
 )

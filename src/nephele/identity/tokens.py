@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _VERSION = b"\x01"
 _PURPOSE = b"nephele token\0"
+RECEIPT = b"nephele receipt\0"
+"""The purpose of a receipt: what was proven of several factors so far."""
 _SIGNATURE = 64
 _HEAD = 5
 _MAX_LENGTH = 16_384
@@ -51,6 +53,9 @@ class Claims(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     application_credential_id: str = ""
     server_id: str = ""
     access_rules: tuple[AccessRule, ...] | None = None
+    password_expires_at: Instant = 0
+    provider_id: str = ""
+    protocol_id: str = ""
 
     @property
     def is_scoped(self) -> bool:
@@ -90,16 +95,19 @@ class Keyring:
         """Verify nothing with other keys any more."""
         self._public = {key_id: key for key_id, key in self._public.items() if key_id in key_ids}
 
-    def sign(self, claims: Claims) -> str:
-        """The token that says so."""
+    def sign(self, claims: Claims, purpose: bytes = _PURPOSE) -> str:
+        """The token that says so, or what else the `purpose` makes of it."""
         if self._signing is None:
             raise RuntimeError("there is no key to sign with: the cloud was not seeded")
         key_id, key = self._signing
         signed = _VERSION + key_id + _encode(claims)
-        return urlsafe_b64encode(signed + key.sign(_PURPOSE + signed)).decode().rstrip("=")
+        return urlsafe_b64encode(signed + key.sign(purpose + signed)).decode().rstrip("=")
 
-    def read(self, token: str) -> Claims:
-        """What a token says, if its signature holds.  Raises UNAUTHORIZED; expiry is the caller's to check."""
+    def read(self, token: str, purpose: bytes = _PURPOSE) -> Claims:
+        """What a token, or what was signed for another purpose, says, if its signature holds.
+
+        Raises UNAUTHORIZED; expiry is the caller's to check.
+        """
         from cryptography.exceptions import InvalidSignature
 
         raw = _bytes_of(token)
@@ -108,7 +116,7 @@ class Keyring:
         if raw[:1] != _VERSION or key is None:
             raise UNAUTHORIZED()
         try:
-            key.verify(raw[-_SIGNATURE:], _PURPOSE + signed)
+            key.verify(raw[-_SIGNATURE:], purpose + signed)
             return _decode(signed[_HEAD:])
         except (InvalidSignature, msgspec.MsgspecError):
             raise UNAUTHORIZED() from None

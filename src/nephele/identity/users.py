@@ -1,6 +1,8 @@
 """Users, their passwords, and the groups that they are in."""
 
-from collections.abc import Iterable
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -11,22 +13,45 @@ from nephele.identity.errors import (
     GROUP_NOT_FOUND,
     INVALID,
     MEMBER_NOT_FOUND,
-    PASSWORD_LOCKED,
     USER_NOT_FOUND,
-    WRONG_PASSWORD,
 )
 from nephele.identity.model import Actor, Extra, Group, User
-from nephele.identity.passwords import MAX_PASSWORD, Passwords
 from nephele.identity.projects import Projects
 from nephele.identity.revocations import EVERYONE, Kind
 from nephele.identity.roles import merged_options
 from nephele.identity.shared import Filters, Shared, among, columns_of, narrowed, store_change, store_new
 from nephele.identity.tables import assignments, groups, memberships, projects, users
+from nephele.identity.user_passwords import UserPasswords
+from nephele.kernel.clock import Instant, parse_iso
 
 _USER = columns_of(users, User)
 _GROUP = columns_of(groups, Group)
 _USER_FILTERS = {name: users.c[name] for name in ("name", "domain_id", "enabled", "default_project_id", "description")}
 _GROUP_FILTERS = {name: groups.c[name] for name in ("name", "domain_id", "description")}
+
+
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "lt": operator.lt,
+    "lte": operator.le,
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "eq": operator.eq,
+    "neq": operator.ne,
+}
+
+
+def _expiring(filters: Filters) -> list["sa.ColumnElement[bool]"]:
+    """The conditions of `password_expires_at=lt:2026-01-31T00:00:00Z`.  Raises INVALID."""
+    found: list[sa.ColumnElement[bool]] = []
+    for name, value in filters:
+        if name == "password_expires_at":
+            way, _, time = value.partition(":")
+            try:
+                wanted = parse_iso(time)
+                found += [_COMPARE[way](users.c.password_expires_at, wanted), users.c.password_expires_at > 0]
+            except (KeyError, ValueError):
+                raise INVALID(reason=f"password_expires_at={value} is not of the form OPERATOR:TIME.") from None
+    return found
 
 
 class UserChange(Struct, frozen=True, kw_only=True):
@@ -52,9 +77,9 @@ class GroupChange(Struct, frozen=True, kw_only=True):
 class Users:
     """The users of all domains."""
 
-    def __init__(self, shared: Shared, passwords: Passwords, owners: Projects) -> None:
+    def __init__(self, shared: Shared, passwords: UserPasswords, owners: Projects) -> None:
         self._shared = shared
-        self._passwords = passwords
+        self.passwords = passwords
         self._projects = owners
 
     def get(self, user_id: str) -> User:
@@ -81,7 +106,7 @@ class Users:
 
     def find(self, filters: Filters) -> list[User]:
         """Users by `name`, `domain_id`, `enabled`."""
-        select = narrowed(sa.select(*_USER), filters, _USER_FILTERS).order_by(users.c.name)
+        select = narrowed(sa.select(*_USER), filters, _USER_FILTERS).where(*_expiring(filters)).order_by(users.c.name)
         with self._shared.store.read() as db:
             return [User(*row) for row in db.execute(select)]
 
@@ -97,14 +122,14 @@ class Users:
 
         Raises DOMAIN_NOT_FOUND, INVALID or DUPLICATE.
         """
-        hashed = self._hash(password)
+        given = self.passwords.given(password, user.options)
         with self._shared.store.write() as db:
             self._projects.get_domain(user.domain_id)
             self._check_default_project(user.default_project_id)
             user = msgspec.structs.replace(user, id=user.id or self._shared.ids.hex())
             values = {name: getattr(user, name) for name in user.__struct_fields__}
-            store_new(db, users, {**values, "password_hash": hashed}, "user")
-            return user
+            store_new(db, users, {**values, **given}, "user")
+            return self.get(user.id)
 
     def update(self, user_id: str, change: UserChange) -> User:
         """Change what is given.  Raises USER_NOT_FOUND, INVALID or DUPLICATE."""
@@ -114,9 +139,14 @@ class Users:
             if (value := getattr(change, name)) is not UNSET
         }
         if change.password is not UNSET:
-            values["password_hash"] = self._hash(change.password)
+            options = self.get(user_id).options if change.options is UNSET else change.options
+            if change.password is not None:
+                self.passwords.check_history(user_id, change.password)
+            values |= self.passwords.given(change.password, options)
         with self._shared.store.write() as db:
             user = self.get(user_id)
+            if change.password is not UNSET:
+                self.passwords.remember_old(db, user_id)
             if change.default_project_id:
                 self._check_default_project(change.default_project_id)
             if change.options is not UNSET:
@@ -130,22 +160,6 @@ class Users:
                 self._shared.revocations.add((Kind.RECHECK, user_id))
             return self.get(user_id)
 
-    def change_password(self, user_id: str, original: str, password: str) -> None:
-        """A user sets a new password itself; its tokens end.  Raises WRONG_PASSWORD, PASSWORD_LOCKED, INVALID."""
-        if not self.has_password(user_id, original):
-            raise WRONG_PASSWORD()
-        if self.get(user_id).options.get("lock_password"):
-            raise PASSWORD_LOCKED()
-        if original == password:
-            raise INVALID(reason="The new password must differ from the old one.")
-        self.update(user_id, UserChange(password=password))
-
-    def has_password(self, user_id: str, password: str) -> bool:
-        """Whether that is the user's password; takes as long where there is no such user."""
-        with self._shared.store.read() as db:
-            stored = db.execute(sa.select(users.c.password_hash).where(users.c.id == user_id)).scalar()
-        return self._passwords.matches(password, stored or "")
-
     def delete(self, user_id: str) -> None:
         """Remove a user with its roles and memberships.  Raises USER_NOT_FOUND."""
         with self._shared.store.write() as db:
@@ -157,13 +171,6 @@ class Users:
         """End the user's tokens, and those that it or others got by trusts."""
         trusts = [(Kind.TRUST, trust_id) for trust_id in trusts_of(db, [user_id])]
         self._shared.revocations.add((Kind.USER, user_id), *trusts)
-
-    def _hash(self, password: str | None) -> str:
-        if password is None:
-            return ""
-        if len(password) > MAX_PASSWORD:
-            raise INVALID(reason=f"The password is longer than {MAX_PASSWORD} characters.")
-        return self._passwords.hash(password)
 
     def _check_default_project(self, project_id: str) -> None:
         found = self._projects.by_ids([project_id]).get(project_id) if project_id else None
@@ -237,7 +244,7 @@ class Groups:
         """Who is in a group.  Raises GROUP_NOT_FOUND."""
         self.get(group_id)
         inside = sa.select(memberships.c.user_id).where(memberships.c.group_id == group_id)
-        select = narrowed(sa.select(*_USER).where(users.c.id.in_(inside)), filters, _USER_FILTERS)
+        select = narrowed(sa.select(*_USER).where(users.c.id.in_(inside), *_expiring(filters)), filters, _USER_FILTERS)
         with self._shared.store.read() as db:
             return [User(*row) for row in db.execute(select.order_by(users.c.name))]
 
@@ -247,8 +254,19 @@ class Groups:
             self.get(group_id)
             self._users.get(user_id)
             if not self._is_member(db, group_id, user_id):
+                self._end_membership(db, group_id, user_id)
                 db.execute(memberships.insert().values(user_id=user_id, group_id=group_id))
                 self._shared.revocations.add((Kind.RECHECK, user_id))
+
+    def lend(self, user_id: str, group_ids: Iterable[str], until: Instant) -> None:
+        """Put a user into those groups for a while, and end the other memberships that were for a while."""
+        row, wanted = memberships.c, set(group_ids)
+        with self._shared.store.write() as db:
+            db.execute(memberships.delete().where(row.user_id == user_id, row.expires_at > 0))
+            have = set(db.execute(sa.select(row.group_id).where(row.user_id == user_id)).scalars())
+            for group_id in sorted(wanted - have):
+                db.execute(memberships.insert().values(user_id=user_id, group_id=group_id, expires_at=until))
+            self._shared.revocations.add((Kind.RECHECK, user_id))
 
     def check(self, group_id: str, user_id: str) -> None:
         """Raise MEMBER_NOT_FOUND (or GROUP_NOT_FOUND, USER_NOT_FOUND) unless the user is in the group."""
@@ -262,12 +280,16 @@ class Groups:
         """Take a user out of a group.  Raises as `check` does."""
         with self._shared.store.write() as db:
             self.check(group_id, user_id)
-            gone = memberships.c
-            db.execute(memberships.delete().where(gone.group_id == group_id, gone.user_id == user_id))
+            self._end_membership(db, group_id, user_id)
             self._shared.revocations.add((Kind.RECHECK, user_id))
 
     @staticmethod
-    def _is_member(db: sa.Connection, group_id: str, user_id: str) -> bool:
+    def _end_membership(db: sa.Connection, group_id: str, user_id: str) -> None:
+        gone = memberships.c
+        db.execute(memberships.delete().where(gone.group_id == group_id, gone.user_id == user_id))
+
+    def _is_member(self, db: sa.Connection, group_id: str, user_id: str) -> bool:
         row = memberships.c
-        select = sa.select(row.user_id).where(row.group_id == group_id, row.user_id == user_id)
+        holds = sa.or_(row.expires_at == 0, row.expires_at > self._shared.clock.now())
+        select = sa.select(row.user_id).where(row.group_id == group_id, row.user_id == user_id, holds)
         return db.execute(select).first() is not None

@@ -82,7 +82,7 @@ class Endpoint:
             access.info("%s %s %s %s %.1f ms", request_id, method, request.relative_uri, response.status, took)
 
     def _caller(self, method: str, request: falcon.asgi.Request, request_id: str, path: dict[str, str]) -> Context:
-        token = request.get_header("X-Auth-Token")
+        token = request.get_header("X-Auth-Token") or _bearer(request.get_header("Authorization"))
         if token:
             try:
                 caller = self.edge.verify(token)
@@ -173,6 +173,12 @@ class Endpoint:
             response.stream = body
         else:
             response.data = _encode(body)
+
+
+def _bearer(header: str | None) -> str | None:
+    """The token in `Authorization: Bearer …`, as OAuth 2.0 clients send it."""
+    scheme, _, token = (header or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 class Edge:

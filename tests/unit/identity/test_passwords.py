@@ -58,6 +58,7 @@ def test_whatever_hashes_leaves_the_event_loop() -> None:
     waiting = {(route.method, route.path) for route in ROUTES if route.waits}
     assert waiting == {
         ("POST", "/v3/auth/tokens"),
+        ("POST", "/v3/OS-OAUTH2/token"),
         ("POST", "/v3/users"),
         ("PATCH", "/v3/users/{user_id}"),
         ("POST", "/v3/users/{user_id}/password"),

@@ -4,6 +4,7 @@ from nephele.identity.api import views
 from nephele.identity.catalog import Whose
 from nephele.identity.errors import TOKEN_NOT_FOUND
 from nephele.identity.model import SYSTEM, Target
+from nephele.identity.proving import MissingFactors
 from nephele.identity.service import Identity
 from nephele.identity.tokens import Claims
 from nephele.kernel.clock import SECOND, Instant, iso
@@ -11,6 +12,7 @@ from nephele.kernel.errors import NOT_FOUND, Refused
 from nephele.web.call import Call
 from nephele.web.routing import Reply
 
+RECEIPT_HEADER = "Openstack-Auth-Receipt"
 EXPIRED_WINDOW: Instant = 48 * 3600 * SECOND
 """How long after its end a token is still shown to a service that asks so (`allow_expired`)."""
 
@@ -27,8 +29,27 @@ def time_text(instant: Instant) -> str:
 
 def issue(identity: Identity, call: Call) -> Reply:
     """Authenticate."""
-    token, claims = identity.issue(call.body.auth)
+    try:
+        token, claims = identity.issue(call.body.auth, call.header(RECEIPT_HEADER))
+    except MissingFactors as missing:
+        return _receipt(identity, missing)
     return Reply(_body(identity, call, claims), 201, _headers(token))
+
+
+def _receipt(identity: Identity, missing: MissingFactors) -> Reply:
+    """401 with what was proven, to come back with for the rest."""
+    receipt, claims = identity.issue_receipt(missing)
+    domain = _domain(identity, claims.user_domain_id)
+    body = {
+        "receipt": {
+            "methods": claims.methods,
+            "user": {"id": claims.user_id, "name": claims.user_name, "domain": domain},
+            "expires_at": time_text(claims.expires_at),
+            "issued_at": time_text(claims.issued_at),
+        },
+        "required_auth_methods": missing.rules,
+    }
+    return Reply(body, 401, {RECEIPT_HEADER: receipt})
 
 
 def show(identity: Identity, call: Call) -> Reply:
@@ -73,7 +94,7 @@ def _body(identity: Identity, call: Call, claims: Claims) -> views.View:
             "id": claims.user_id,
             "name": claims.user_name,
             "domain": _domain(identity, claims.user_domain_id),
-            "password_expires_at": None,
+            "password_expires_at": views.bare_time(claims.password_expires_at),
         },
         "audit_ids": claims.audit_ids,
         "issued_at": time_text(claims.issued_at),

@@ -70,7 +70,7 @@ def delete(identity: Identity, call: Call) -> None:
 def change_password(identity: Identity, call: Call) -> None:
     """A user changes its own password; the old one is the proof, so no token is needed."""
     sent: Any = call.body.user
-    identity.users.change_password(call.path["user_id"], sent.original_password, sent.password)
+    identity.users.passwords.change(call.path["user_id"], sent.original_password, sent.password)
 
 
 def groups(identity: Identity, call: Call) -> views.View:

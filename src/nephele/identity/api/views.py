@@ -4,6 +4,7 @@ from typing import Any
 
 from nephele.identity.catalog import shown
 from nephele.identity.model import Endpoint, Group, Project, Region, Role, Service, User
+from nephele.kernel.clock import Instant, iso_micros
 from nephele.web.call import Call
 
 View = dict[str, Any]
@@ -22,6 +23,11 @@ def listing(call: Call, name: str, items: list[View], **more: object) -> View:
     return {name: items, "links": {"next": None, "self": own, "previous": None}, **more}
 
 
+def bare_time(instant: Instant) -> str | None:
+    """`2026-01-31T12:00:00.000000`, as Keystone shows when a password expires."""
+    return iso_micros(instant) if instant else None
+
+
 def user(call: Call, it: User) -> View:
     """A user; its default project only where it has one, as Keystone shows it."""
     view: View = {
@@ -30,7 +36,7 @@ def user(call: Call, it: User) -> View:
         "name": it.name,
         "domain_id": it.domain_id,
         "enabled": it.enabled,
-        "password_expires_at": None,
+        "password_expires_at": bare_time(it.password_expires_at),
         "options": it.options,
         "links": link(call, f"users/{it.id}"),
     }

@@ -163,7 +163,6 @@ _ADMIN = (
     "os-aggregates:add_host",
     "os-aggregates:remove_host",
     "os-aggregates:set_metadata",
-    "os-aggregates:images",
     "os-simple-tenant-usage:list",
     "os-lock-server:unlock:unlock_override",
     "os-server-groups:index:all_projects",
@@ -180,6 +179,7 @@ RULES: dict[str, str] = {
     **{f"os_compute_api:{name}": OWNER_OR_ADMIN for name in _OWN},
     "os_compute_api:os-volumes-attachments:swap": f"{ADMIN} or role:service",
     "compute:servers:create:requested_destination": ADMIN,
+    "compute:aggregates:images": ADMIN,
     "nephele:doctor": ADMIN,
     "nephele:reap": ADMIN,
 }

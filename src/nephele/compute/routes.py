@@ -165,7 +165,7 @@ ROUTES = [
           action="remove_host"),
     Route("POST", f"{AGGREGATE}/action", aggregates.set_metadata, rule("os-aggregates:set_metadata"),
           aggregates.Items, action="set_metadata"),
-    Route("POST", f"{AGGREGATE}/images", aggregates.cache_images, rule("os-aggregates:images"), aggregates.Images,
+    Route("POST", f"{AGGREGATE}/images", aggregates.cache_images, "compute:aggregates:images", aggregates.Images,
           status=202, since=(2, 81)),
     Route("GET", "/v2.1/os-availability-zone", hosts.zones, rule("os-availability-zone:list")),
     Route("GET", "/v2.1/os-availability-zone/detail", hosts.zones_detail, rule("os-availability-zone:detail")),

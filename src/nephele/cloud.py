@@ -14,6 +14,7 @@ from nephele.hypervisors import Hypervisors
 from nephele.identity import policy as identity_policy
 from nephele.identity import routes as identity_routes
 from nephele.identity.first_content import DEFAULT_DOMAIN
+from nephele.identity.passwords import Passwords
 from nephele.identity.service import Identity
 from nephele.identity.users import UserChange
 from nephele.image import policy as image_policy
@@ -69,7 +70,7 @@ class Cloud:
         told = settings.identity
         self.identity = Identity(
             *(self.store, self.clock, self.ids),
-            passwords=told.passwords,
+            passwords=Passwords(told.hashing.memory_kib, told.hashing.passes, told.hashing.lanes),
             compliance=told.compliance,
             token_lifetime=told.token_lifetime * SECOND,
         )

@@ -8,8 +8,7 @@ import msgspec
 from msgspec import Struct, field
 
 from nephele.compute.scheduler.model import Settings as Filtering
-from nephele.identity.compliance import Compliance
-from nephele.identity.passwords import Passwords
+from nephele.identity.model import Compliance, Hashing
 from nephele.kernel.errors import Error
 
 BAD_SETTINGS = Error("settings.bad", 400, "{file}: {reason}")
@@ -147,12 +146,12 @@ class IdentitySettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     Args:
         token_lifetime: seconds that a token is good for.
-        passwords: what hashing one costs.
+        hashing: what hashing a password costs.
         compliance: what is demanded of passwords and users, by Keystone's names in `[security_compliance]`.
     """
 
     token_lifetime: int = 3600
-    passwords: Passwords = Passwords()
+    hashing: Hashing = Hashing()
     compliance: Compliance = Compliance()
 
 

@@ -1,5 +1,6 @@
 """What the identity service speaks of.  Ids that point nowhere are empty strings."""
 
+import re
 from enum import StrEnum
 
 from msgspec import Struct
@@ -128,3 +129,43 @@ class Endpoint(Struct, frozen=True):
     url: str
     enabled: bool
     extra: Extra
+
+
+class Hashing(Struct, frozen=True, forbid_unknown_fields=True):
+    """What one hash of a password costs: argon2id's memory, passes over it, and threads."""
+
+    memory_kib: int = 9216
+    passes: int = 4
+    lanes: int = 1
+
+
+class Compliance(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is demanded of passwords and of who uses them, by Keystone's names; 0 or empty: nothing.
+
+    Args:
+        lockout_failure_attempts: wrong passwords in a row after which a user is locked out.
+        lockout_duration: for so many seconds; 0: until an administrator sets a new password.
+        password_expires_days: days after which a password must be changed.
+        unique_last_password_count: passwords, the present one included, that a new one must differ from.
+        minimum_password_age: days that a password must be used before its user may change it again.
+        password_regex: what a password must match.
+        password_regex_description: what the refusal says of it.
+        change_password_upon_first_use: a password that an administrator sets is good for changing it only.
+        disable_user_account_days_inactive: days without a sign-in after which a user counts as disabled.
+    """
+
+    lockout_failure_attempts: int = 0
+    lockout_duration: int = 1800
+    password_expires_days: int = 0
+    unique_last_password_count: int = 0
+    minimum_password_age: int = 0
+    password_regex: str = ""
+    password_regex_description: str = ""
+    change_password_upon_first_use: bool = False
+    disable_user_account_days_inactive: int = 0
+
+    def __post_init__(self) -> None:
+        try:
+            re.compile(self.password_regex)
+        except re.error as error:
+            raise ValueError(f"password_regex is no regular expression: {error}") from None

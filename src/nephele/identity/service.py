@@ -9,11 +9,11 @@ from nephele.identity.app_credentials import AppCredentials
 from nephele.identity.assignments import Assignments
 from nephele.identity.auth import Authentication, new_audit_id
 from nephele.identity.catalog import Catalog
-from nephele.identity.compliance import Compliance
 from nephele.identity.credentials import Credentials, Policies
 from nephele.identity.endpoint_filters import EndpointFilters
 from nephele.identity.limits import Limits
 from nephele.identity.login import Login, Scope
+from nephele.identity.model import Compliance
 from nephele.identity.passwords import Passwords
 from nephele.identity.projects import Projects
 from nephele.identity.proving import MissingFactors, Proving

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from nephele.identity.compliance import DAY, Compliance
+from nephele.identity.compliance import DAY, check_strength, expiry
 from nephele.identity.errors import (
     INVALID,
     PASSWORD_EXPIRED,
@@ -13,7 +13,7 @@ from nephele.identity.errors import (
     PASSWORD_USED_BEFORE,
     WRONG_PASSWORD,
 )
-from nephele.identity.model import Extra
+from nephele.identity.model import Compliance, Extra
 from nephele.identity.passwords import MAX_PASSWORD, Passwords
 from nephele.identity.revocations import Kind
 from nephele.identity.shared import Shared
@@ -129,12 +129,12 @@ class UserPasswords:
         must_change = self._rules.change_password_upon_first_use
         if must_change and not options.get("ignore_change_password_upon_first_use"):
             return values | {"password_hash": self._hash(password), "password_expires_at": now}
-        return values | {"password_hash": self._hash(password), "password_expires_at": self._rules.expiry(now)}
+        return values | {"password_hash": self._hash(password), "password_expires_at": expiry(self._rules, now)}
 
     def _hash(self, password: str) -> str:
         if len(password) > MAX_PASSWORD:
             raise INVALID(reason=f"The password is longer than {MAX_PASSWORD} characters.")
-        self._rules.check_strength(password)
+        check_strength(self._rules, password)
         return self._passwords.hash(password)
 
     def change(self, user_id: str, original: str, password: str) -> None:
@@ -154,7 +154,7 @@ class UserPasswords:
             raise PASSWORD_TOO_YOUNG(days=days)
         self.check_history(user_id, password)
         values: Values = {"password_hash": self._hash(password), "password_created_at": now, "password_is_own": True}
-        values["password_expires_at"] = self._rules.expiry(now)
+        values["password_expires_at"] = expiry(self._rules, now)
         with self._shared.store.write() as db:
             self.remember_old(db, user_id)
             db.execute(users.update().where(users.c.id == user_id).values(**values))

@@ -8,7 +8,7 @@ from tests.conftest import Http
 from tests.unit.identity.conftest import QUICK, Cloud, Current, login
 
 from nephele.identity import passwords as hashing
-from nephele.identity.compliance import Compliance
+from nephele.identity.model import Compliance
 from nephele.identity.service import Identity
 from nephele.kernel.clock import FakeClock
 from nephele.kernel.ids import Ids

@@ -1,14 +1,14 @@
 """password rules, lent memberships, federation.
 
-Revision: 0005
-After: 0004
+Revision: 0007
+After: 0006
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0007"
+down_revision = "0006"
 
 
 def upgrade() -> None:

@@ -83,4 +83,11 @@ def _wanted(cloud: Cloud, caller: Context) -> NewServer:
     with cloud.store.read() as db:
         image_id = db.exec_driver_sql("SELECT id FROM images").scalars().first()
     assert image_id is not None
-    return NewServer(name="bench", flavor_id="42", image_id=image_id, nics=(NicRequest(network_id=network.id),))
+    return NewServer(
+        name="bench",
+        flavor_id="42",
+        image_id=image_id,
+        nics=(NicRequest(network_id=network.id),),
+        metadata={"role": "web", "owner": "bench"},
+        tags=("web", "bench"),
+    )

@@ -12,6 +12,7 @@ from nephele.compute.lifecycle import LIFE
 from nephele.compute.model import BlockDevice, Server, Task, Vm
 from nephele.compute.operations.delete import DELETE, Delete
 from nephele.compute.operations.life import ServerData
+from nephele.compute.pictures import PICTURE, AttachedVolume, Picture
 from nephele.compute.quotas import UNLIMITED, ComputeQuotas
 from nephele.compute.states import States
 from nephele.compute.tables import block_devices, servers
@@ -55,6 +56,24 @@ SORTABLE: dict[str, sa.ColumnElement[Any]] = {
 """What a listing may be sorted by."""
 
 
+_PICTURE = Statement(
+    sa.select(*PICTURE).where(
+        servers.c.id == sa.bindparam("server"),
+        servers.c.deleted_at.is_(None),
+        sa.or_(servers.c.project_id == sa.bindparam("project"), sa.bindparam("everyones", type_=sa.Boolean)),
+    )
+)
+_NEWEST = Statement(
+    sa.select(*PICTURE)
+    .where(servers.c.project_id == sa.bindparam("project"), servers.c.deleted_at.is_(None))
+    .order_by(servers.c.created_at.desc(), servers.c.id.desc())
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_ATTACHED = Statement(
+    sa.select(block_devices.c.server_id, block_devices.c.volume_id, block_devices.c.delete_on_termination)
+    .where(block_devices.c.server_id.in_(sa.bindparam("servers", expanding=True)), block_devices.c.volume_id != "")
+    .order_by(block_devices.c.device_name)
+)
 _VOLUMES = Statement(
     block_devices.select()
     .where(block_devices.c.server_id.in_(sa.bindparam("servers", expanding=True)), block_devices.c.volume_id != "")
@@ -99,16 +118,38 @@ class Servers:
             raise SERVER_NOT_FOUND(server_id=server_id)
         return server
 
-    def list_page(self, wanted: Sequence[sa.ColumnElement[bool]], page: Page) -> list[Server]:
-        """A page of the servers that fulfil all conditions.  Raises MARKER_NOT_FOUND."""
+    def list_page(
+        self, columns: Sequence[sa.ColumnElement[Any]], wanted: Sequence[sa.ColumnElement[bool]], page: Page
+    ) -> Sequence[sa.Row[*tuple[Any, ...]]]:
+        """These columns of a page of the servers that fulfil all conditions.  Raises MARKER_NOT_FOUND."""
         with self.store.read() as db:
             marker = None
             if page.marker:
                 marker = db.execute(servers.select().where(servers.c.id == page.marker)).one_or_none()
                 if marker is None:
                     raise MARKER_NOT_FOUND(marker=page.marker)
-            query = paged(servers.select().where(*wanted), page, SORTABLE, marker)
-            return [rows.server(row) for row in db.execute(query).all()]
+            return db.execute(paged(sa.select(*columns).where(*wanted), page, SORTABLE, marker)).all()
+
+    def picture(self, caller: Context, server_id: str) -> Picture:
+        """The picture of a server that the caller may see.  Raises SERVER_NOT_FOUND, for others' servers too."""
+        with self.store.read() as db:
+            row = _PICTURE.row(db, server=server_id, project=caller.project_id, everyones=caller.is_admin)
+        if row is None:
+            raise SERVER_NOT_FOUND(server_id=server_id)
+        return Picture(*row)
+
+    def newest(self, project_id: str, limit: int) -> list[Picture]:
+        """The latest servers of a project: what most listings ask for, by a statement that is made once."""
+        with self.store.read() as db:
+            return [Picture._make(row) for row in _NEWEST.rows(db, project=project_id, most=limit)]
+
+    def attached(self, server_ids: Collection[str]) -> dict[str, tuple[AttachedVolume, ...]]:
+        """What some servers show of their volumes, by device name; those without a volume are not in the answer."""
+        found: dict[str, tuple[AttachedVolume, ...]] = {}
+        with self.store.read() as db:
+            for server_id, *shown in _ATTACHED.rows(db, servers=list(server_ids)):
+                found[server_id] = (*found.get(server_id, ()), AttachedVolume(*shown))
+        return found
 
     def volumes(self, server_ids: Collection[str]) -> dict[str, list[BlockDevice]]:
         """The block devices of some servers that are volumes, by device name."""

@@ -38,7 +38,7 @@ class Json(sa.types.TypeDecorator[Any]):
     def __init__(self, kind: Any = Any) -> None:
         super().__init__()
         self.kind = kind
-        self._decode = msgspec.json.Decoder(kind).decode
+        self.decode: Callable[[str], Any] = msgspec.json.Decoder(kind).decode
         self._encode = msgspec.json.Encoder(order="deterministic").encode
 
     def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], str | None]:
@@ -47,7 +47,7 @@ class Json(sa.types.TypeDecorator[Any]):
 
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[str | None], Any]:
         """One call for each value, where TypeDecorator's own way makes three."""
-        decode = self._decode
+        decode = self.decode
         return lambda value: None if value is None else decode(value)
 
 

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 from ipaddress import ip_network
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -409,6 +410,18 @@ class PortAddress(Struct, frozen=True):
     subnet_id: str
     ip_address: str
     floating_ip: str = ""
+
+
+class ShownAddress(NamedTuple):
+    """One row of what a server shows of its ports: each address of a port with each of its security groups."""
+
+    port_id: str
+    network_name: str
+    mac: str
+    ip_address: str | None
+    floating_ip: str | None
+    security_group: str | None
+    """Its name."""
 
 
 class ServerPort(Struct, frozen=True, kw_only=True):

@@ -26,7 +26,7 @@ from nephele.network.messages import (
     NicRequest,
     ReleasePorts,
 )
-from nephele.network.model import Network, ServerPort, Subnet
+from nephele.network.model import Network, ServerPort, ShownAddress, Subnet
 from nephele.network.networks import NETWORKS
 from nephele.network.policy import RULES, SCOPES
 from nephele.network.ports import remove_ports
@@ -116,6 +116,13 @@ class Networks:
             return {}
         with self.core.reading(SERVICE) as work:
             return servers.ports_of_servers(work, server_ids)
+
+    def shown_addresses(self, server_ids: Sequence[str]) -> dict[str, tuple[ShownAddress, ...]]:
+        """What these servers show of their ports, in one query; those without a port are not in the answer."""
+        if not server_ids:
+            return {}
+        with self.core.reading(SERVICE) as work:
+            return servers.shown_addresses(work, server_ids)
 
     def find_server_by_address(
         self, address: str, *, network_id: str = "", router_id: str = ""

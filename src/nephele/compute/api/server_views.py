@@ -1,14 +1,19 @@
 """A server as JSON, in each microversion."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import groupby
 from typing import Any, NamedTuple
 
+import msgspec
+from msgspec import Raw
+
 from nephele.compute.lifecycle import status
-from nephele.compute.model import BlockDevice, FlavorInfo, Server, Vm
+from nephele.compute.model import FlavorInfo, Server, Vm
+from nephele.compute.pictures import AttachedVolume, read_picture
 from nephele.kernel.clock import iso, iso_micros
-from nephele.network.model import ServerPort
+from nephele.network.model import ShownAddress
 from nephele.web.call import Call
 from nephele.web.microversions import Version
 
@@ -16,23 +21,56 @@ WITH_PROGRESS = {"ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRA
 WITH_FAULT = {Vm.ERROR, Vm.DELETED}
 
 
-class Around(NamedTuple):
-    """What a server's body shows of other services' things, read for a whole page at once."""
+RENDERED = 1024
+"""Bodies that are kept for the next time that they are asked for: some 4 MB."""
+LARGE = 8192
+"""Characters of a row that is not worth keeping."""
 
-    ports: Mapping[str, list[ServerPort]]
-    volumes: Mapping[str, list[BlockDevice]]
+
+class Look(NamedTuple):
+    """Who looks, and at what: all that bodies depend on besides the servers."""
+
+    base_url: str
+    version: Version
+    single: bool
+    """Whether it is the body of one server, which has its groups and hints."""
     extended: bool
     """Whether the caller may see hosts and the like."""
-    host_status: Mapping[str, str]
     host_status_shown: bool
 
 
-def brief(call: Call, server: Server) -> dict[str, Any]:
+class Around(NamedTuple):
+    """What a server's body shows besides its row."""
+
+    addresses: tuple[ShownAddress, ...]
+    volumes: tuple[AttachedVolume, ...]
+    host_status: str
+
+
+def brief(call: Call, server_id: str, name: str) -> dict[str, Any]:
     """Id, name and links."""
-    return {"id": server.id, "name": server.name, "links": links(call, server.id)}
+    return {"id": server_id, "name": name, "links": links(call, server_id)}
 
 
-def links(call: Call, server_id: str) -> list[dict[str, str]]:
+def render(look: Look, text: str, around: Around) -> Raw:
+    """The body of a server, of its picture: a pure function, whose latest answers are kept."""
+    return (_render if len(text) > LARGE else _rendered)(look, text, around)
+
+
+def _render(look: Look, text: str, around: Around) -> Raw:
+    return Raw(_encode(detail(look, read_picture(text), around)))
+
+
+_rendered = lru_cache(RENDERED)(_render)
+_encode = msgspec.json.Encoder().encode
+
+
+def forget() -> None:
+    """Render anew what was kept."""
+    _rendered.cache_clear()
+
+
+def links(call: Call | Look, server_id: str) -> list[dict[str, str]]:
     """The server's own links."""
     return [
         {"rel": "self", "href": f"{call.base_url}/v2.1/servers/{server_id}"},
@@ -40,10 +78,9 @@ def links(call: Call, server_id: str) -> list[dict[str, str]]:
     ]
 
 
-def detail(call: Call, server: Server, around: Around, *, single: bool) -> dict[str, Any]:
-    """Everything; `single` for the body of one server, which has its groups and hints."""
-    version = call.version
-    ports = around.ports.get(server.id, [])
+def detail(look: Look, server: Server, around: Around) -> dict[str, Any]:
+    """Everything."""
+    version = look.version
     shown = status(server.vm_state, server.task_state)
     body: dict[str, Any] = {
         "id": server.id,
@@ -53,14 +90,14 @@ def detail(call: Call, server: Server, around: Around, *, single: bool) -> dict[
         "user_id": server.user_id,
         "metadata": server.metadata,
         "hostId": host_id(server.project_id, server.host),
-        "image": _image(call, server, version),
-        "flavor": _flavor(call, server.flavor, version),
+        "image": _image(look, server),
+        "flavor": _flavor(look, server.flavor),
         "created": iso(server.created_at),
         "updated": iso(server.updated_at),
-        "addresses": addresses(ports),
+        "addresses": addresses(around.addresses),
         "accessIPv4": server.access_ip_v4,
         "accessIPv6": server.access_ip_v6,
-        "links": links(call, server.id),
+        "links": links(look, server.id),
         "OS-DCF:diskConfig": server.disk_config,
         "OS-EXT-AZ:availability_zone": server.availability_zone,
         "config_drive": "True" if server.config_drive else "",
@@ -70,18 +107,18 @@ def detail(call: Call, server: Server, around: Around, *, single: bool) -> dict[
         "OS-EXT-STS:task_state": server.task_state or None,
         "OS-EXT-STS:vm_state": server.vm_state,
         "OS-EXT-STS:power_state": server.power_state,
-        "os-extended-volumes:volumes_attached": _volumes(around.volumes.get(server.id, []), version),
+        "os-extended-volumes:volumes_attached": _volumes(around.volumes, version),
     }
     if shown in WITH_PROGRESS:
         body["progress"] = server.progress
-    if groups := security_groups(ports):
+    if groups := security_groups(around.addresses):
         body["security_groups"] = groups
     if server.fault is not None and server.vm_state in WITH_FAULT:
-        body["fault"] = _fault(server, detailed=around.extended)
-    if around.extended:
+        body["fault"] = _fault(server, detailed=look.extended)
+    if look.extended:
         body |= _extended(server, version)
     if version >= (2, 9):
-        body |= _newer(server, around, version, single=single)
+        body |= _newer(look, server, around)
     return body
 
 
@@ -95,14 +132,14 @@ def _hashed(project_id: str, host: str) -> str:
     return hashlib.sha224((project_id + host).encode()).hexdigest()
 
 
-def _image(call: Call, server: Server, version: Version) -> Any:
+def _image(look: Look, server: Server) -> Any:
     if not server.image_id:
         return ""
     image: dict[str, Any] = {
         "id": server.image_id,
-        "links": [{"rel": "bookmark", "href": f"{call.base_url}/images/{server.image_id}"}],
+        "links": [{"rel": "bookmark", "href": f"{look.base_url}/images/{server.image_id}"}],
     }
-    if version >= (2, 98):
+    if look.version >= (2, 98):
         image["properties"] = _image_properties(server)
     return image
 
@@ -114,9 +151,9 @@ def _image_properties(server: Server) -> dict[str, Any]:
     return {**image.properties, **formats, **basic, "base_image_ref": image.id}
 
 
-def _flavor(call: Call, flavor: FlavorInfo, version: Version) -> dict[str, Any]:
-    if version < (2, 47):
-        href = f"{call.base_url}/flavors/{flavor.id}"
+def _flavor(look: Look, flavor: FlavorInfo) -> dict[str, Any]:
+    if look.version < (2, 47):
+        href = f"{look.base_url}/flavors/{flavor.id}"
         return {"id": flavor.id, "links": [{"rel": "bookmark", "href": href}]}
     return {
         "vcpus": flavor.vcpus,
@@ -129,31 +166,36 @@ def _flavor(call: Call, flavor: FlavorInfo, version: Version) -> dict[str, Any]:
     }
 
 
-def addresses(ports: list[ServerPort]) -> dict[str, list[dict[str, Any]]]:
+def addresses(shown: Sequence[ShownAddress]) -> dict[str, list[dict[str, Any]]]:
     """Fixed and floating addresses by the network's name."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for port in ports:
-        entries = found.setdefault(port.network_name, [])
-        entries += [_address(port, fixed.ip_address, "fixed") for fixed in port.addresses]
-        entries += [_address(port, fixed.floating_ip, "floating") for fixed in port.addresses if fixed.floating_ip]
+    for rows in _by_port(shown):
+        entries = found.setdefault(rows[0].network_name, [])
+        for kind, ips in (("fixed", [row.ip_address for row in rows]), ("floating", [row.floating_ip for row in rows])):
+            entries += [_address(rows[0].mac, ip, kind) for ip in dict.fromkeys(ips) if ip]
     return found
 
 
-def _address(port: ServerPort, address: str, kind: str) -> dict[str, Any]:
+def _by_port(shown: Sequence[ShownAddress]) -> list[list[ShownAddress]]:
+    return [list(rows) for _port, rows in groupby(shown, lambda row: row.port_id)]
+
+
+def _address(mac: str, address: str, kind: str) -> dict[str, Any]:
     return {
         "version": 6 if ":" in address else 4,
         "addr": address,
         "OS-EXT-IPS:type": kind,
-        "OS-EXT-IPS-MAC:mac_addr": port.mac,
+        "OS-EXT-IPS-MAC:mac_addr": mac,
     }
 
 
-def security_groups(ports: list[ServerPort]) -> list[dict[str, str]]:
+def security_groups(shown: Sequence[ShownAddress]) -> list[dict[str, str]]:
     """The names of the groups of all ports, each once for each port that has it."""
-    return [{"name": name} for port in ports for name in port.security_groups]
+    names = [dict.fromkeys(row.security_group for row in rows) for rows in _by_port(shown)]
+    return [{"name": name} for port in names for name in port if name]
 
 
-def _volumes(attached: list[BlockDevice], version: Version) -> list[dict[str, Any]]:
+def _volumes(attached: tuple[AttachedVolume, ...], version: Version) -> list[dict[str, Any]]:
     if version < (2, 3):
         return [{"id": device.volume_id} for device in attached]
     return [{"id": device.volume_id, "delete_on_termination": device.delete_on_termination} for device in attached]
@@ -190,11 +232,12 @@ def _extended(server: Server, version: Version) -> dict[str, Any]:
     return body
 
 
-def _newer(server: Server, around: Around, version: Version, *, single: bool) -> dict[str, Any]:
+def _newer(look: Look, server: Server, around: Around) -> dict[str, Any]:
     """What came with microversions from 2.9 on."""
+    version, single = look.version, look.single
     body: dict[str, Any] = {"locked": server.locked}
-    if version >= (2, 16) and around.host_status_shown:
-        body["host_status"] = around.host_status.get(server.host, "") if server.host else ""
+    if version >= (2, 16) and look.host_status_shown:
+        body["host_status"] = around.host_status
     if version >= (2, 19):
         body["description"] = server.description
     if version >= (2, 26):

@@ -1,9 +1,12 @@
 """`/servers`: launch, list, show, change, delete."""
 
 import secrets
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
+from sqlalchemy import ColumnElement, Row
 
 from nephele.compute.api import server_views as views
 from nephele.compute.api.server_bodies import (
@@ -17,13 +20,14 @@ from nephele.compute.api.server_bodies import (
     truth,
 )
 from nephele.compute.api.server_filters import conditions
-from nephele.compute.api.server_views import Around
 from nephele.compute.errors import CANNOT_PIN
 from nephele.compute.model import Server
+from nephele.compute.pictures import PICTURE, Picture
 from nephele.compute.servers import SORTABLE
+from nephele.compute.tables import servers
 from nephele.kernel.trace import Span
 from nephele.web.call import Call
-from nephele.web.paging import next_href, read_page
+from nephele.web.paging import next_href, read_limit, read_page
 from nephele.web.routing import Reply
 
 if TYPE_CHECKING:
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 SORT_KEYS = frozenset(SORTABLE)
 NEWEST_FIRST = (("created_at", True), ("id", True))
 SEES_ALL = "os_compute_api:servers:allow_all_filters"
+PLAIN = {"limit", "deleted"}
+"""With no more than these in its query a listing is the usual one."""
 SEES_HOSTS = "os_compute_api:os-extended-server-attributes"
 SEES_STATUS = "os_compute_api:servers:show:host_status"
 
@@ -76,10 +82,9 @@ def create(compute: "Compute", call: Call) -> Reply:
         call.enforce("compute:servers:create:requested_destination")
     if ":" in (body.server.availability_zone or ""):
         call.enforce("os_compute_api:servers:create:forced_host")
-    servers = compute.launching.launch(call.context, new_server(body, call.version), _spans(call))
+    first = compute.launching.launch(call.context, new_server(body, call.version), _spans(call))[0]
     if truth(body.server.return_reservation_id):
-        return Reply({"reservation_id": servers[0].reservation_id}, 202)
-    first = servers[0]
+        return Reply({"reservation_id": first.reservation_id}, 202)
     groups = [{"name": group.name} for group in body.server.security_groups] or [{"name": "default"}]
     answer = {
         "id": first.id,
@@ -126,28 +131,30 @@ def _spans(call: Call) -> tuple[Span, ...]:
 
 def index(compute: "Compute", call: Call) -> dict[str, Any]:
     """The servers in brief."""
-    servers = _page(compute, call)
-    return _with_links(call, "/v2.1/servers", servers, [views.brief(call, server) for server in servers])
+    found = _page(compute, call, servers.c.id, servers.c.name)
+    bodies = [views.brief(call, server_id, name) for server_id, name in found]
+    return _with_links(call, "/v2.1/servers", found, bodies)
 
 
 def detail(compute: "Compute", call: Call) -> dict[str, Any]:
     """The servers in full."""
-    servers = _page(compute, call)
-    around = look_around(compute, call, servers)
-    bodies = [views.detail(call, server, around, single=False) for server in servers]
-    return _with_links(call, "/v2.1/servers/detail", servers, bodies)
+    if PLAIN.issuperset(call.query.names()) and not call.query.flag("deleted"):
+        found = compute.servers.newest(call.context.project_id, read_limit(call.query))
+    else:
+        found = [Picture._make(row) for row in _page(compute, call, *PICTURE)]
+    return _with_links(call, "/v2.1/servers/detail", found, render(compute, call, found, single=False))
 
 
-def _page(compute: "Compute", call: Call) -> list[Server]:
+def _page(compute: "Compute", call: Call, *columns: ColumnElement[Any]) -> Sequence[Row[*tuple[Any, ...]]]:
     page = read_page(call.query, SORT_KEYS, NEWEST_FIRST)
     wanted = conditions(call)
     ip, ip6 = call.query.get("ip"), call.query.get("ip6") if call.version >= (2, 5) or call.may(SEES_ALL) else ""
     if ip or ip6:
         wanted.append(compute.with_address(ip, ip6))
-    return compute.servers.list_page(wanted, page)
+    return compute.servers.list_page(columns, wanted, page)
 
 
-def _with_links(call: Call, path: str, servers: list[Server], bodies: list[dict[str, Any]]) -> dict[str, Any]:
+def _with_links(call: Call, path: str, servers: Sequence[Any], bodies: Sequence[Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"servers": bodies}
     limit = call.query.get("limit")
     if servers and (len(servers) >= 1000 or (limit.isdecimal() and len(servers) == int(limit))):
@@ -155,23 +162,23 @@ def _with_links(call: Call, path: str, servers: list[Server], bodies: list[dict[
     return answer
 
 
-def look_around(compute: "Compute", call: Call, servers: list[Server]) -> Around:
-    """What the bodies of these servers show besides their own rows, in a fixed number of queries."""
-    ids = [server.id for server in servers]
+def render(compute: "Compute", call: Call, pictures: Sequence[Picture], *, single: bool) -> list[Raw]:
+    """The bodies of these servers; what they show besides their rows is read in a fixed number of queries."""
     shows_status = call.version >= (2, 16) and call.may(SEES_STATUS)
-    return Around(
-        ports=compute.networks.ports_of_servers(ids),
-        volumes=compute.servers.volumes(ids),
-        extended=call.may(SEES_HOSTS),
-        host_status=compute.host_status() if shows_status else {},
-        host_status_shown=shows_status,
-    )
+    look = views.Look(call.base_url, call.version, single, call.may(SEES_HOSTS), shows_status)
+    ids = [picture.id for picture in pictures]
+    addresses, volumes = compute.networks.shown_addresses(ids), compute.servers.attached(ids)
+    statuses = compute.host_status() if shows_status else {}
+    return [
+        views.render(look, text, views.Around(addresses.get(id, ()), volumes.get(id, ()), statuses.get(host, "")))
+        for id, host, text in pictures
+    ]
 
 
 def show(compute: "Compute", call: Call) -> dict[str, Any]:
     """One server."""
-    server = compute.servers.show(call.context, call.path["server_id"])
-    return {"server": views.detail(call, server, look_around(compute, call, [server]), single=True)}
+    picture = compute.servers.picture(call.context, call.path["server_id"])
+    return {"server": render(compute, call, [picture], single=True)[0]}
 
 
 def update(compute: "Compute", call: Call) -> dict[str, Any]:
@@ -187,10 +194,11 @@ def update(compute: "Compute", call: Call) -> dict[str, Any]:
     if change.pinned_availability_zone is not UNSET:
         server = compute.servers.show(call.context, call.path["server_id"])
         values["pinned_zone"] = _pin(server, change.pinned_availability_zone)
-    server = compute.servers.update(call.context, call.path["server_id"], **values)
-    body = views.detail(call, server, look_around(compute, call, [server]), single=True)
+    compute.servers.update(call.context, call.path["server_id"], **values)
+    body = show(compute, call)["server"]
     if call.version < (2, 75):
-        body = {name: value for name, value in body.items() if not name.startswith(NOT_OF_CHANGES)}
+        named = msgspec.json.decode(body, type=dict[str, Raw])
+        body = {name: value for name, value in named.items() if not name.startswith(NOT_OF_CHANGES)}
     return {"server": body}
 
 

@@ -10,6 +10,7 @@ from nephele.compute.model import MoveStatus, Task
 from nephele.compute.operations import moving
 from nephele.compute.operations.life import server_operation
 from nephele.compute.operations.moving import Move, migration_of
+from nephele.compute.virt.driver import PowerState
 from nephele.compute.virt.errors import SEND_STOPPED
 from nephele.kernel.operations import Failure, Keep, Step, Work
 from nephele.network.messages import BoundPort
@@ -64,7 +65,7 @@ def send(conductor: Conductor, work: Work[LiveMigration]) -> None:
 def see_where_it_is(conductor: Conductor, work: Work[LiveMigration]) -> None:
     """A guest that has moved can't be called back: then the rows follow it."""
     move = migration_of(conductor, work)
-    if moving.is_running_at(conductor, work.subject, move.dest_host):
+    if moving.power_at(conductor, work.subject, move.dest_host) in (PowerState.RUNNING, PowerState.PAUSED):
         work.data.moved = True
         moving.put_at_destination(conductor, work)
 
@@ -76,12 +77,11 @@ def settle(conductor: Conductor, work: Work[LiveMigration]) -> None:
     moving.put_at_destination(conductor, work)
     conductor.migrations.update(move.id, status=MoveStatus.POST_MIGRATING)
     data.host = move.dest_host
-    answer = conductor.command(m.PLUG, m.Plug, work, patience=60)
-    data.ports = answer.ports
+    conductor.command(m.PLUG, m.Plug, work, patience=60)
     data.host = move.source_host
     conductor.command(mv.LEAVE, mv.Leave, work, patience=120)
     conductor.placement.release(move.uuid)
-    data.host = move.dest_host
+    data.power_state = moving.power_at(conductor, work.subject, move.dest_host)
 
 
 def note_completed(conductor: Conductor, _db: sa.Connection, work: Work[LiveMigration]) -> None:

@@ -123,16 +123,16 @@ def flavor_values(flavor: FlavorInfo) -> dict[str, Any]:
     return {"flavor": flavor, "vcpus": flavor.vcpus, "ram": flavor.ram}
 
 
-def is_running_at(conductor: Conductor, server_id: str, host: str) -> bool:
-    """Whether a host has the guest, running or paused; one that does not answer has it not."""
+def power_at(conductor: Conductor, server_id: str, host: str) -> PowerState:
+    """How the guest is on a host: NOSTATE where it is not there, or the host does not answer."""
     try:
         found = conductor.bus.call(m.LIST_GUESTS, m.ListGuests(), at=host).guests
     except Refused as refused:
         if refused.error in (NOBODY_THERE, NO_ANSWER):
-            return False
+            return PowerState.NOSTATE
         raise
-    live = (PowerState.RUNNING, PowerState.PAUSED)
-    return any(guest.server_id == server_id and guest.power_state in live for guest in found)
+    here = [guest.power_state for guest in found if guest.server_id == server_id and not guest.set_aside]
+    return here[0] if here else PowerState.NOSTATE
 
 
 def note_error(conductor: Conductor, _db: sa.Connection, work: Work[Any], _failure: Failure) -> None:

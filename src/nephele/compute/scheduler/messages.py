@@ -58,7 +58,7 @@ class SelectHost(Struct, frozen=True, kw_only=True):
         migration: the number of the migration that the host is for: that gets it, and the server stays where it is.
         forced: no check but room for its resources is made of the `host`.
         explain: answer with every check of every host.
-        dry_run: only say what would be; claim nothing.
+        dry_run: only say what would be, with every check of every host where none fits; claim nothing.
     """
 
     server_id: str

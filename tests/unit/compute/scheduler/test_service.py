@@ -87,7 +87,7 @@ def test_a_dry_run_claims_nothing_and_says_everything(
 ) -> None:
     scheduler, hosts = make(1000, 3000)
     scheduler.serve(bus)
-    selection = bus.call(SELECT_HOST, ask("one", 2000, dry_run=True))
+    selection = bus.call(SELECT_HOST, ask("one", 2000, dry_run=True, explain=True))
     assert selection.host == "host1"
     assert selection.decision
     assert [verdict.host for verdict in selection.decision.refused] == ["host0"]

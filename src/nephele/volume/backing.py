@@ -26,7 +26,7 @@ class BackUp(Struct):
 
     backup_id: str
     project_id: str
-    container: str
+    prefix: str
     parent_id: str
     volume_id: str
     snapshot_id: str
@@ -45,7 +45,7 @@ class Restore(Struct):
 
     backup_id: str
     project_id: str
-    container: str
+    prefix: str
     volume_id: str
     size_gb: int
     host: str
@@ -59,7 +59,7 @@ class Forget(Struct):
 
     backup_id: str
     project_id: str
-    container: str
+    prefix: str
 
 
 def backup_disk(backup_id: str) -> str:
@@ -96,15 +96,15 @@ def copy(parts: Parts, work: Work[BackUp]) -> None:
     parent = None
     if data.parent_id:
         with parts.store.read() as db:
-            container = db.execute(sa.select(backups.c.container).where(backups.c.id == data.parent_id)).scalar_one()
-        parent = content.read_manifest(store, container, data.parent_id)
+            prefix = db.execute(sa.select(backups.c.prefix).where(backups.c.id == data.parent_id)).scalar_one()
+        parent = content.read_manifest(store, prefix)
     pieces = parts.backend_at(data.host).export(disk, data.layout, "raw")
-    data.objects = content.write(store, data.container, data.backup_id, pieces, parent)
+    data.objects = content.write(store, data.prefix, pieces, parent)
 
 
 def drop_objects(parts: Parts, work: Work[BackUp]) -> None:
     """Delete what was stored."""
-    parts.backups.delete(content.directory(work.data.container, work.data.backup_id))
+    parts.backups.delete(work.data.prefix)
 
 
 def _back_as_before(parts: Parts, db: sa.Connection, data: BackUp) -> None:
@@ -142,8 +142,8 @@ def restore(parts: Parts, work: Work[Restore]) -> None:
     data = work.data
     if not data.host:
         raise CONFLICT(reason="The volume was not made; its message says why.")
-    manifest = content.read_manifest(parts.backups, data.container, data.backup_id)
-    blocks = content.read(parts.backups, data.backup_id, manifest)
+    manifest = content.read_manifest(parts.backups, data.prefix)
+    blocks = content.read(parts.backups, manifest)
     disk = volume_disk(data.volume_id)
     data.layout = parts.backend_at(data.host).create_from_blocks(disk, data.size_gb, blocks)
 
@@ -160,7 +160,10 @@ def note_layout(parts: Parts, work: Work[Restore]) -> None:
 
 def _restored(parts: Parts, db: sa.Connection, work: Work[Restore]) -> None:
     data, now = work.data, parts.clock.now()
-    rows.move(db, data.volume_id, (V.RESTORING,), status=LIFE["restore"].arrives, updated_at=now)
+    words = db.execute(sa.select(backups.c.volume_words).where(backups.c.id == data.backup_id)).scalar_one()
+    told: dict[str, object] = {key: words[key] for key in ("bootable", "image_metadata") if key in words}
+    told["metadata"] = {**rows.volume(db, data.volume_id).metadata, **words.get("metadata", {})}
+    rows.move(db, data.volume_id, (V.RESTORING,), status=LIFE["restore"].arrives, updated_at=now, **told)
     put(parts, db, data.backup_id, status=BackupStatus.AVAILABLE)
 
 
@@ -176,8 +179,13 @@ def _not_restored(parts: Parts, db: sa.Connection, work: Work[Restore], failure:
 
 
 def forget(parts: Parts, work: Work[Forget]) -> None:
-    """Delete the backup's objects."""
-    parts.backups.delete(content.directory(work.data.container, work.data.backup_id))
+    """Delete the backup's objects, unless it was taken over a second time and the other one needs them."""
+    data = work.data
+    others = sa.select(backups.c.id).where(backups.c.prefix == data.prefix, backups.c.id != data.backup_id)
+    with parts.store.read() as db:
+        shared = db.execute(others).first() is not None
+    if not shared:
+        parts.backups.delete(data.prefix)
 
 
 def _forgotten(_parts: Parts, db: sa.Connection, work: Work[Forget]) -> None:
@@ -191,7 +199,7 @@ def _not_forgotten(parts: Parts, db: sa.Connection, work: Work[Forget], failure:
 def look(parts: Parts, work: Work[Forget]) -> None:
     """See that the store has every object that the manifest names.  Raises BACKUP_DAMAGED."""
     data = work.data
-    manifest = content.read_manifest(parts.backups, data.container, data.backup_id)
+    manifest = content.read_manifest(parts.backups, data.prefix)
     have: set[str] = set()
     for prefix in {f"{one.name.rpartition('/')[0]}/" for one in manifest.blocks}:
         have.update(parts.backups.names(prefix))

@@ -28,6 +28,7 @@ from nephele.volume.model import VolumeStatus as V
 from nephele.volume.orders import snapshot_disk, volume_disk
 from nephele.volume.parts import Parts
 from nephele.volume.quotas import Quotas
+from nephele.volume.stores.content import prefix_of
 from nephele.volume.tables import backups, snapshots
 
 DELETABLE = frozenset({BackupStatus.AVAILABLE, BackupStatus.ERROR, BackupStatus.ERROR_DELETING})
@@ -35,8 +36,11 @@ _child = backups.alias()
 SELECT: sa.Select[Any] = sa.select(
     *backups.c, sa.exists().where(_child.c.parent_id == backups.c.id).label("has_children")
 )
-SERVICE = "nephele.volume.stores"
-"""What exported records name, followed by the store."""
+SERVICES = {
+    "file": "cinder.backup.drivers.posix.PosixBackupDriver",
+    "s3": "cinder.backup.drivers.s3.S3BackupDriver",
+}
+"""What exported records call a store: the names that clients know."""
 
 
 class NewBackup(Struct, frozen=True, kw_only=True):
@@ -63,6 +67,7 @@ class Record(Struct, frozen=True, kw_only=True):
     size_gb: int
     objects: int
     container: str
+    prefix: str
     metadata: dict[str, str]
     place: str
     volume_words: dict[str, object]
@@ -168,9 +173,10 @@ class Backups:
         parent: Backup | None,
         size_gb: int,
     ) -> Backup:
-        now = self._parts.clock.now()
+        now, id = self._parts.clock.now(), self._parts.ids.uuid()
+        container = new.container or (parent.container if parent else "backups")
         return Backup(
-            id=self._parts.ids.uuid(),
+            id=id,
             project_id=volume.project_id,
             user_id=ctx.user_id,
             name=new.name,
@@ -181,7 +187,8 @@ class Backups:
             status=BackupStatus.CREATING,
             size_gb=size_gb,
             objects=0,
-            container=new.container or (parent.container if parent else "backups"),
+            container=container,
+            prefix=prefix_of(container, id),
             availability_zone=self._parts.zone,
             fail_reason=None,
             metadata=new.metadata,
@@ -190,6 +197,7 @@ class Backups:
                 "name": volume.name,
                 "bootable": volume.bootable,
                 "image_metadata": volume.image_metadata,
+                "metadata": volume.metadata,
             },
             data_at=snapshot.created_at if snapshot else now,
             restored_to=None,
@@ -230,7 +238,7 @@ class Backups:
                 raise INVALID_BACKUP(reason="Incremental backups exist for this backup.")
             put(parts, db, backup_id, status=BackupStatus.DELETING)
             after = parts.engine.interrupt(backup_id, "delete") if force else ""
-            data = Forget(backup_id, found.project_id, found.container)
+            data = Forget(backup_id, found.project_id, found.prefix)
             parts.engine.begin(FORGET.kind, data, ctx, backup_id, after=after)
 
     # -- restored ----------------------------------------------------------------------------------------------
@@ -269,9 +277,6 @@ class Backups:
             backup = self._restorable(ctx, str(new.backup_id))
             size = new.size_gb or backup.size_gb
             made = self._create(ctx, msgspec.structs.replace(new, backup_id=None, size_gb=size))
-            words = backup.volume_words
-            known = {key: words[key] for key in ("bootable", "image_metadata") if key in words}
-            rows.move(db, made.id, None, **known)
             self._begin_restore(ctx, backup, made, after=True)
             return rows.volume(db, made.id)
 
@@ -286,7 +291,7 @@ class Backups:
             rows.move(db, volume.id, None, status=V.RESTORING, updated_at=parts.clock.now())
             put(parts, db, backup.id, status=BackupStatus.RESTORING, restored_to=volume.id)
             data = Restore(
-                *(backup.id, volume.project_id, backup.container, volume.id, volume.size_gb, volume.host or ""),
+                *(backup.id, volume.project_id, backup.prefix, volume.id, volume.size_gb, volume.host or ""),
                 *(volume.base, after),
             )
             parts.engine.begin(RESTORE.kind, data, ctx, volume.id, after=first)
@@ -299,7 +304,7 @@ class Backups:
         if found.status != BackupStatus.AVAILABLE:
             raise INVALID_BACKUP(reason=f"Backup status must be available and not {found.status}.")
         record = Record(**{field: getattr(found, field) for field in Record.__struct_fields__})
-        return f"{SERVICE}.{found.place}", base64.b64encode(msgspec.json.encode(record)).decode()
+        return SERVICES[found.place], base64.b64encode(msgspec.json.encode(record)).decode()
 
     def import_record(self, ctx: Context, service: str, text: str) -> Backup:
         """Take a backup over that is in the store already; whether it is there is seen by an operation.
@@ -307,7 +312,7 @@ class Backups:
         Raises INVALID_INPUT for a record that is none, INVALID_BACKUP for one that is here already or elsewhere.
         """
         parts = self._parts
-        if service != f"{SERVICE}.{parts.backups.name}":
+        if service != SERVICES[parts.backups.name]:
             raise INVALID_BACKUP(reason=f"No backup service of this cloud is {service!r}.")
         try:
             record = msgspec.json.decode(base64.b64decode(text, validate=True), type=Record)
@@ -331,7 +336,7 @@ class Backups:
                 raise INVALID_BACKUP(reason="Backup already exists in database.")
             self._check_quota(ctx.project_id, record.size_gb)
             db.execute(backups.insert().values({column.name: getattr(made, column.name) for column in backups.c}))
-            data = Forget(made.id, made.project_id, made.container)
+            data = Forget(made.id, made.project_id, made.prefix)
             parts.engine.begin(IMPORT.kind, data, ctx, made.id)
         return made
 
@@ -341,7 +346,7 @@ def _order(backup: Backup, volume: Volume, snapshot: Snapshot | None) -> BackUp:
     return BackUp(
         backup_id=backup.id,
         project_id=backup.project_id,
-        container=backup.container,
+        prefix=backup.prefix,
         parent_id=backup.parent_id or "",
         volume_id=volume.id,
         snapshot_id=snapshot.id if snapshot else "",

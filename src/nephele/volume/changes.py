@@ -7,6 +7,7 @@ from nephele.kernel.errors import BAD_REQUEST
 from nephele.volume import life, rows
 from nephele.volume.accept import check_image, describe_image, image_file, image_words
 from nephele.volume.attachments import Attachments
+from nephele.volume.encryption import Encryptions
 from nephele.volume.errors import (
     CONFLICT,
     FORMAT_UNSUPPORTED,
@@ -62,9 +63,10 @@ class UploadWish(Struct, frozen=True):
 class Changes:
     """Changes of volumes."""
 
-    def __init__(self, parts: Parts, quotas: Quotas, types: Types, moving: Moving) -> None:
+    def __init__(self, parts: Parts, quotas: Quotas, types: Types, moving: Moving, encryptions: Encryptions) -> None:
         self._parts = parts
         self._moving = moving
+        self._encryptions = encryptions
         self._quotas = quotas
         self._types = types
 
@@ -202,6 +204,7 @@ class Changes:
                     reason="Invalid volume_type passed, retypes affecting multiattach are only allowed on available "
                     f"volumes, the specified volume however currently has a status of: {volume.status}."
                 )
+            self._encryptions.check_plain(kind)
             unfit = misfit(self._parts, self._parts.backend_at(volume.host), kind, 0)
             if unfit and not may_move:
                 raise INVALID_VOLUME(

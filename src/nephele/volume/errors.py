@@ -83,10 +83,20 @@ TOO_MANY_BACKUP_GIGABYTES = Error(
 OBJECT_MISSING = Error("volume.backup_object_missing", 404, "The backup store has no object {name}.")
 NO_BACKUP_STORE = Error("volume.no_backup_store", 503, "This cloud keeps no backups.", "Configure [volumes.backups].")
 BACKUP_DAMAGED = Error(
-    "volume.backup_damaged", 500, "Backup {backup_id} is damaged: {reason}.", "Restore an older backup instead."
+    "volume.backup_damaged", 500, "The backup at {backup_id} is damaged: {reason}.", "Restore an older backup instead."
 )
 BACKUP_STORE_FAILED = Error(
     "volume.backup_store_failed", 503, "The backup store failed: {reason}.", "See whether it is reachable and has room."
+)
+ENCRYPTION_EXISTS = Error("volume.encryption_exists", 409, "Volume type encryption for type {type_id} already exists.")
+ENCRYPTION_NOT_FOUND = Error(
+    "volume.encryption_not_found", 404, "Volume type encryption for type {type_id} does not exist."
+)
+ENCRYPTED = Error(
+    "volume.encrypted",
+    400,
+    "Volume type {name} asks for encrypted volumes, and this cloud has no key store to keep their keys in.",
+    "Use a type without encryption, or encrypt inside the guest.",
 )
 INVALID_INPUT = Error("volume.invalid_input", 400, "Invalid input received: {reason}")
 INVALID_VOLUME = Error("volume.invalid", 400, "Invalid volume: {reason}")

@@ -339,6 +339,8 @@ class Backup(Struct, frozen=True):
     objects: int
     """How many objects of its own it has in the store."""
     container: str
+    prefix: str
+    """What the names of its objects in the store begin with."""
     availability_zone: str
     fail_reason: str | None
     metadata: dict[str, str]

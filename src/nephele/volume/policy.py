@@ -94,6 +94,17 @@ _WRITING = [
 ]
 _ADMINISTERING = [
     "volume:force_delete",
+    "volume_extension:list_manageable",
+    "volume_extension:volume_manage",
+    "volume_extension:volume_unmanage",
+    "snapshot_extension:list_manageable",
+    "snapshot_extension:snapshot_manage",
+    "snapshot_extension:snapshot_unmanage",
+    "volume_extension:volume_type_encryption:create",
+    "volume_extension:volume_type_encryption:get",
+    "volume_extension:volume_type_encryption:update",
+    "volume_extension:volume_type_encryption:delete",
+    "volume:failover_host",
     "backup:backup-import",
     "backup:export-import",
     "backup:backup_project_attribute",

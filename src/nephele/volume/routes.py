@@ -13,8 +13,11 @@ from nephele.volume.api import (
     bodies,
     cloud,
     clusters,
+    encryption,
     group_types,
     groups,
+    logs,
+    managing,
     messages,
     qos,
     quotas,
@@ -267,6 +270,56 @@ def _group_action(name: str, handler: Any, body: Any, since: tuple[int, int]) ->
     return Route("POST", f"{_GROUP}/action", handler, body=body, action=name, status=202, since=since)
 
 
+_ENCRYPTION, _ENCRYPTED = f"{_TYPE}/encryption", "volume_extension:volume_type_encryption"
+ENCRYPTION = [
+    Route("GET", _ENCRYPTION, encryption.show, f"{_ENCRYPTED}:get"),
+    Route(
+        "POST",
+        _ENCRYPTION,
+        encryption.create,
+        f"{_ENCRYPTED}:create",
+        envelope("encryption", bodies.NewEncryption),
+    ),
+    Route("GET", f"{_ENCRYPTION}/{{item}}", encryption.show_item, f"{_ENCRYPTED}:get"),
+    Route(
+        "PUT",
+        f"{_ENCRYPTION}/{{item}}",
+        encryption.update,
+        f"{_ENCRYPTED}:update",
+        envelope("encryption", bodies.EncryptionUpdate),
+    ),
+    Route("DELETE", f"{_ENCRYPTION}/{{item}}", encryption.delete, f"{_ENCRYPTED}:delete", status=202),
+    Route("GET", f"{_VOLUME}/encryption", encryption.show_of_volume),
+    Route("GET", f"{_VOLUME}/encryption/{{key}}", encryption.show_item_of_volume),
+]
+
+
+def _manageable(path: str, what: str, body: Any, handlers: tuple[Any, Any, Any], since: tuple[int, int]) -> list[Route]:
+    index, detail, manage = handlers
+    return [
+        Route("GET", path, index, f"{what}_extension:list_manageable", since=since),
+        Route("GET", f"{path}/detail", detail, f"{what}_extension:list_manageable", since=since),
+        Route("POST", path, manage, f"{what}_extension:{what}_manage", envelope(what, body), status=202, since=since),
+    ]
+
+
+_OF_VOLUMES = (managing.index_volumes, managing.detail_volumes, managing.manage_volume)
+_OF_SNAPSHOTS = (managing.index_snapshots, managing.detail_snapshots, managing.manage_snapshot)
+MANAGING = [
+    *_manageable("/v3/os-volume-manage", "volume", bodies.ManagedVolume, _OF_VOLUMES, (3, 0)),
+    *_manageable("/v3/manageable_volumes", "volume", bodies.ManagedVolume, _OF_VOLUMES, (3, 8)),
+    *_manageable("/v3/os-snapshot-manage", "snapshot", bodies.ManagedSnapshot, _OF_SNAPSHOTS, (3, 0)),
+    *_manageable("/v3/manageable_snapshots", "snapshot", bodies.ManagedSnapshot, _OF_SNAPSHOTS, (3, 8)),
+    _action("os-unmanage", managing.unmanage_volume),
+    Route(
+        "POST",
+        f"{_SNAPSHOT}/action",
+        managing.unmanage_snapshot,
+        body=bodies.Anything,
+        action="os-unmanage",
+        status=202,
+    ),
+]
 _BACKUP = "/v3/backups/{backup_id}"
 BACKUPS = [
     Route("GET", "/v3/backups", backups.index, "backup:get_all"),
@@ -439,6 +492,22 @@ CLOUD = [
     ),
     Route("PUT", "/v3/os-services/freeze", cloud.freeze, "volume:freeze_host", bodies.HostOnly, status=202),
     Route("PUT", "/v3/os-services/thaw", cloud.thaw, "volume:thaw_host", bodies.HostOnly, status=202),
+    Route("PUT", "/v3/os-services/get-log", logs.get, f"{_SERVICES}:index", bodies.LogWish, since=(3, 32)),
+    Route(
+        "PUT", "/v3/os-services/set-log", logs.set_, f"{_SERVICES}:update", bodies.LogWish, status=202, since=(3, 32)
+    ),
+    *(
+        Route(
+            "PUT",
+            f"/v3/os-services/{word}",
+            logs.failover,
+            "volume:failover_host",
+            bodies.HostFailover,
+            status=202,
+            since=since,
+        )
+        for word, since in (("failover_host", (3, 0)), ("failover", (3, 26)))
+    ),
     Route("GET", "/v3/os-hosts", cloud.index_hosts, "volume_extension:hosts"),
     Route("GET", "/v3/os-hosts/{host}", cloud.show_host, "volume_extension:hosts"),
     Route("GET", "/v3/scheduler-stats/get_pools", cloud.index_pools, "scheduler_extension:scheduler_stats:get_pools"),
@@ -460,6 +529,8 @@ _TABLE = [
     *GROUP_TYPES,
     *GROUPS,
     *BACKUPS,
+    *ENCRYPTION,
+    *MANAGING,
     *CLOUD,
 ]
 

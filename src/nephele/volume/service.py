@@ -25,10 +25,12 @@ from nephele.volume.backends.protocol import Backend
 from nephele.volume.backups import Backups
 from nephele.volume.changes import Changes
 from nephele.volume.clusters import Clusters
+from nephele.volume.encryption import Encryptions
 from nephele.volume.errors import INVALID_VOLUME, VOLUME_NOT_FOUND
 from nephele.volume.group_snapshots import GroupSnapshots
 from nephele.volume.group_types import GroupTypes
 from nephele.volume.groups import Groups
+from nephele.volume.managing import Managing
 from nephele.volume.messages import (
     COMPLETE_ATTACHMENT,
     CONNECT_VOLUME,
@@ -115,8 +117,10 @@ class Volumes:
         self.services = Services(parts)
         self.clusters = Clusters(parts, self.services)
         self.moving = Moving(parts, self.services)
-        self.changes = Changes(parts, self.quotas, self.types, self.moving)
+        self.changes = Changes(parts, self.quotas, self.types, self.moving, Encryptions(parts))
         self.transfers = Transfers(parts, self.quotas)
+        self.encryptions = Encryptions(parts)
+        self.managing = Managing(parts, self.quotas, self.types)
         self.backups = Backups(parts, self.quotas, self.create)
         self.group_types = GroupTypes(parts)
         self.groups = Groups(parts, self.quotas, self.types, self.group_types, self.create, self._delete_grouped)
@@ -173,6 +177,7 @@ class Volumes:
             return self.backups.create_volume(ctx, new)
         parts = self.parts
         wish = complete(parts, self.types, ctx, new)
+        self.encryptions.check_plain(wish.kind)
         backend, unfit = self._place(wish)
         with parts.store.write() as db:
             if new.group_id:

@@ -273,6 +273,7 @@ backups = sa.Table(
     sa.Column("size_gb", sa.Integer, nullable=False),
     sa.Column("objects", sa.Integer, nullable=False),
     sa.Column("container", sa.String(255), nullable=False),
+    sa.Column("prefix", sa.String(300), nullable=False, server_default=""),
     sa.Column("availability_zone", sa.String(255), nullable=False),
     sa.Column("fail_reason", sa.Text),
     sa.Column("metadata", WORDS, nullable=False),

@@ -105,7 +105,12 @@ def _is_owned(table: sa.Table) -> sa.ColumnElement[bool]:
 def _stuck(parts: Parts) -> Iterator[Leftover]:
     passing = (
         (volumes, UNDER_WAY),
-        (snapshots, frozenset({SnapshotStatus.CREATING, SnapshotStatus.DELETING, SnapshotStatus.BACKING_UP})),
+        (
+            snapshots,
+            frozenset(
+                {SnapshotStatus.CREATING, SnapshotStatus.DELETING, SnapshotStatus.BACKING_UP, SnapshotStatus.UNMANAGING}
+            ),
+        ),
         (groups, frozenset({GroupStatus.CREATING, GroupStatus.DELETING})),
         (group_snapshots, frozenset({GroupStatus.CREATING, GroupStatus.DELETING})),
         (backups, frozenset({BackupStatus.CREATING, BackupStatus.DELETING, BackupStatus.RESTORING})),

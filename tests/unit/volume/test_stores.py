@@ -102,30 +102,30 @@ def pieces(data: bytes) -> Iterator[bytes]:
 
 def test_incremental_content_stores_what_changed(store: BackupStore) -> None:
     first = bytearray(os.urandom(3 * content.BLOCK) + bytes(5 * content.BLOCK))
-    assert content.write(store, "c", "one", pieces(bytes(first)), None) == 3
-    parent = content.read_manifest(store, "c", "one")
+    assert content.write(store, "c/one/", pieces(bytes(first)), None) == 3
+    parent = content.read_manifest(store, "c/one/")
     second = first[:]
     second[content.BLOCK : content.BLOCK + 4] = b"new!"
     second[2 * content.BLOCK : 3 * content.BLOCK] = bytes(content.BLOCK)
     second[7 * content.BLOCK :] = b"x" * content.BLOCK
-    assert content.write(store, "c", "two", pieces(bytes(second)), parent) == 2
+    assert content.write(store, "c/two/", pieces(bytes(second)), parent) == 2
     assert len(list(store.names("c/two/"))) == 3
     for backup_id, wanted in (("one", first), ("two", second)):
         seen = bytearray(len(wanted))
-        manifest = content.read_manifest(store, "c", backup_id)
+        manifest = content.read_manifest(store, f"c/{backup_id}/")
         assert manifest.size == len(wanted)
-        for at, block in content.read(store, backup_id, manifest):
+        for at, block in content.read(store, manifest):
             seen[at : at + len(block)] = block
         assert seen == wanted
 
 
 def test_damage_is_seen(store: BackupStore) -> None:
-    content.write(store, "c", "one", pieces(os.urandom(content.BLOCK) + b"end"), None)
-    manifest = content.read_manifest(store, "c", "one")
+    content.write(store, "c/one/", pieces(os.urandom(content.BLOCK) + b"end"), None)
+    manifest = content.read_manifest(store, "c/one/")
     for damage in (b"not deflated", __import__("zlib").compress(b"other")):
         store.put("c/one/00000000", damage)
         with pytest.raises(Refused, match="damaged"):
-            list(content.read(store, "one", manifest))
+            list(content.read(store, manifest))
     store.put("c/one/manifest", b"{}")
     with pytest.raises(Refused, match="manifest"):
-        content.read_manifest(store, "c", "one")
+        content.read_manifest(store, "c/one/")

@@ -165,7 +165,14 @@ def walk_moving(cinder: Cinder, _data: Path) -> dict[str, str]:
     look(cinder, seen, "moved", path)
     found = cinder("GET", path, as_="admin").json()["volume"]
     seen["migration"] = f"{found['migration_status']} to {found['os-vol-host-attr:host']}"
-    cinder("DELETE", path)
+    cinder.act(volume, "os-unmanage", as_="admin")
+    look(cinder, seen, "given up", path)
+    wish = {"host": "nephele@other", "ref": {"source-name": f"volume-{volume}"}}
+    answer = cinder("POST", "/manageable_volumes", as_="admin", json={"volume": wish})
+    if answer.status_code == 202:
+        path = f"/volumes/{answer.json()['volume']['id']}"
+    look(cinder, seen, "taken in", path)
+    cinder("DELETE", path, as_="admin")
     look(cinder, seen, "deleted", path)
     return seen
 
@@ -191,6 +198,9 @@ def force_away(cinder: Cinder) -> None:
 
 def assert_clean(cinder: Cinder) -> None:
     for backend in cinder.volumes.parts.backends:
+        for found in backend.manageable():
+            backend.adopt(found.name, "volume-found")
+            backend.delete("volume-found")
         assert backend.disks() == set()
     assert cinder.volumes.leftovers() == []
     assert [path.name for path in cinder.backend.root.rglob("*") if path.is_file()] in ([".lock"], [])
@@ -229,6 +239,8 @@ MOVING_WELL = {
     "volume": "available",
     "moved": "available",
     "migration": "success to nephele@other#other",
+    "given up": "gone",
+    "taken in": "available",
     "deleted": "gone",
 }
 WALKS = {
@@ -241,7 +253,7 @@ WALKS = {
 
 def of_kind(kind: str) -> str:
     """Which walk uses a kind of operation."""
-    if kind == "volume.migrate":
+    if kind in ("volume.migrate", "volume.manage", "volume.unmanage"):
         return "moving"
     return {"snapshot": "volume", "group_snapshot": "group"}.get(kind.partition(".")[0], kind.partition(".")[0])
 
@@ -282,6 +294,8 @@ FAILS_TO = {
     "volume.revert": ("reverted", "error"),
     "volume.reimage": ("reimaged", "error"),
     "volume.migrate": ("moved", "available"),
+    "volume.manage": ("taken in", "error_managing"),
+    "volume.unmanage": ("given up", "error"),
     "backup.create": ("backed up", "error"),
     "backup.import": ("imported", "error"),
     "backup.restore": ("restored", "error_restoring"),

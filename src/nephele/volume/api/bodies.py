@@ -483,6 +483,65 @@ class ImportRecord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     record: BackupRecord
 
 
+class NewEncryption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How volumes of a type are encrypted."""
+
+    provider: Name
+    control_location: Literal["front-end", "back-end"]
+    cipher: MaybeText = None
+    key_size: Annotated[int, Meta(ge=0, le=2147483647)] | None = None
+
+
+class EncryptionUpdate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The same, said anew."""
+
+    provider: Name | UnsetType = UNSET
+    control_location: Literal["front-end", "back-end"] | UnsetType = UNSET
+    cipher: MaybeText | UnsetType = UNSET
+    key_size: Annotated[int, Meta(ge=0, le=2147483647)] | UnsetType | None = UNSET
+
+
+class ManagedVolume(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A disk that is to be a volume."""
+
+    ref: dict[str, Any] | str
+    host: Text255 | None = None
+    name: MaybeText = None
+    description: MaybeText = None
+    volume_type: MaybeText = None
+    availability_zone: MaybeText = None
+    bootable: Bool = False
+    metadata: Words | None = None
+    cluster: MaybeText = None
+
+
+class ManagedSnapshot(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A disk that is to be a snapshot."""
+
+    volume_id: str
+    ref: dict[str, Any] | str
+    name: MaybeText = None
+    description: MaybeText = None
+    metadata: Words | None = None
+
+
+class LogWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which log levels to look at or change."""
+
+    binary: MaybeText = None
+    server: MaybeText = None
+    prefix: MaybeText = None
+    level: MaybeText = None
+
+
+class HostFailover(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`failover_host` and, from 3.26 on, `failover`."""
+
+    host: MaybeText = None
+    backend_id: MaybeText = None
+    cluster: MaybeText = None
+
+
 class NewTransfer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An offer."""
 

@@ -38,21 +38,21 @@ class Manifest(Struct, frozen=True, kw_only=True):
     blocks: list[Stored]
 
 
-def directory(container: str, backup_id: str) -> str:
-    """The prefix of all objects of one backup."""
+def prefix_of(container: str, backup_id: str) -> str:
+    """What the names of all objects of a new backup begin with."""
     return f"{container}/{backup_id}/"
 
 
-def read_manifest(store: BackupStore, container: str, backup_id: str) -> Manifest:
+def read_manifest(store: BackupStore, prefix: str) -> Manifest:
     """Raises OBJECT_MISSING, BACKUP_DAMAGED."""
-    raw = store.get(directory(container, backup_id) + "manifest")
+    raw = store.get(f"{prefix}manifest")
     try:
         return msgspec.json.decode(raw, type=Manifest)
     except msgspec.MsgspecError as error:
-        raise BACKUP_DAMAGED(backup_id=backup_id, reason=f"its manifest is no manifest: {error}") from error
+        raise BACKUP_DAMAGED(backup_id=prefix, reason=f"its manifest is no manifest: {error}") from error
 
 
-def write(store: BackupStore, container: str, backup_id: str, pieces: Iterable[bytes], parent: Manifest | None) -> int:
+def write(store: BackupStore, prefix: str, pieces: Iterable[bytes], parent: Manifest | None) -> int:
     """Store a disk, from its first byte to its last; the manifest comes last.
 
     Returns:
@@ -68,21 +68,23 @@ def write(store: BackupStore, container: str, backup_id: str, pieces: Iterable[b
         digest = hashlib.sha256(block).hexdigest()
         one = known.get((number, digest))
         if one is None:
-            one = Stored(number, digest, f"{directory(container, backup_id)}{made:08d}")
+            one = Stored(number, digest, f"{prefix}{made:08d}")
             store.put(one.name, zlib.compress(block, 1))
             made += 1
         found.append(one)
-    store.put(directory(container, backup_id) + "manifest", msgspec.json.encode(Manifest(size=size, blocks=found)))
+    store.put(f"{prefix}manifest", msgspec.json.encode(Manifest(size=size, blocks=found)))
     return made
 
 
-def read(store: BackupStore, backup_id: str, manifest: Manifest) -> Iterator[Block]:
+def read(store: BackupStore, manifest: Manifest) -> Iterator[Block]:
     """Every block, its hash compared.  Raises OBJECT_MISSING, BACKUP_DAMAGED."""
     for one in manifest.blocks:
         try:
             block = zlib.decompress(store.get(one.name))
         except zlib.error as error:
-            raise BACKUP_DAMAGED(backup_id=backup_id, reason=f"{one.name} can't be inflated: {error}") from error
+            raise BACKUP_DAMAGED(
+                backup_id=one.name.rpartition("/")[0], reason=f"{one.name} can't be inflated: {error}"
+            ) from error
         if hashlib.sha256(block).hexdigest() != one.sha256:
-            raise BACKUP_DAMAGED(backup_id=backup_id, reason=f"{one.name} is not what was stored")
+            raise BACKUP_DAMAGED(backup_id=one.name.rpartition("/")[0], reason=f"{one.name} is not what was stored")
         yield one.number * manifest.block, block

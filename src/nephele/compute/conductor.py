@@ -1,5 +1,6 @@
 """nova-conductor: the only part of Nova that hosts talk to, and the one that drives operations on servers."""
 
+import logging
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -19,9 +20,11 @@ from nephele.compute.scheduler.messages import SELECT_HOST, GroupMembership, Sel
 from nephele.compute.states import States
 from nephele.compute.tables import block_devices, servers
 from nephele.image.service import Images
-from nephele.kernel.bus import Bus, Method
-from nephele.kernel.clock import Clock, Instant
+from nephele.kernel.bus import NO_ANSWER, Bus, Method
+from nephele.kernel.clock import Clock, Instant, seconds
 from nephele.kernel.context import Context
+from nephele.kernel.errors import Refused
+from nephele.kernel.ids import Ids
 from nephele.kernel.operations import Work
 from nephele.kernel.statements import Statement
 from nephele.kernel.store import Store
@@ -30,6 +33,9 @@ from nephele.network.service import Networks
 from nephele.placement.service import Placement
 from nephele.volume.service import Volumes
 
+log = logging.getLogger(__name__)
+SETTLING = 60.0
+"""Seconds that a host which did not answer has to end what it was asked for."""
 Order = TypeVar("Order", bound=m.Command)
 Answer = TypeVar("Answer", bound=m.Done)
 
@@ -65,6 +71,7 @@ class Conductor:
         placing: which servers are on which host.
         guests: what guests can learn of themselves.
         migrations: the record of moves.
+        ids: names commands.
     """
 
     def __init__(
@@ -81,10 +88,12 @@ class Conductor:
         placing: Placing,
         guests: GuestData,
         migrations: Migrations,
+        ids: Ids,
     ) -> None:
         self.store, self.bus, self.clock, self.tokens = store, bus, clock, tokens
         self.images, self.networks, self.volumes, self.placement = images, networks, volumes, placement
         self.hosts, self.placing, self.guests, self.migrations = hosts, placing, guests, migrations
+        self.ids = ids
         self.states = States(clock)
 
     def serve(self) -> None:
@@ -168,16 +177,36 @@ class Conductor:
         host = work.data.host
         if not host:
             raise HOST_LOST()
-        order = kind(
+        order = self._order(kind, work, patience, **fields)
+        try:
+            answer = self.bus.call(method, order, at=host, timeout=patience)
+        except Refused as refused:
+            if refused.error is NO_ANSWER:
+                self._settle(work, host)
+            raise
+        work.trace.spans.extend(answer.spans)
+        return answer
+
+    def _settle(self, work: Work[Any], host: str) -> None:
+        """What a host was asked for and did not answer ends before anything is undone; a dead host does nothing."""
+        self.bus.cast(m.INTERRUPT, m.Interrupt(work.subject, by=""), at=host)
+        settle = self._order(m.Settle, work, SETTLING)
+        try:
+            self.bus.call(m.SETTLE, settle, at=host, timeout=SETTLING)
+        except Refused as refused:
+            log.warning("%s of server %s is undone without host %s: %s", work.kind, work.subject, host, refused.message)
+
+    def _order(self, kind: type[Order], work: Work[Any], patience: float, **fields: Any) -> Order:
+        now = self.clock.now()
+        return kind(
+            id=self.ids.hex(),
             server_id=work.subject,
             request_id=work.context.request_id,
             token=self._token(work),
-            sent_at=self.clock.now(),
+            sent_at=now,
+            expires_at=now + seconds(patience),
             **fields,
         )
-        answer = self.bus.call(method, order, at=host, timeout=patience)
-        work.trace.spans.extend(answer.spans)
-        return answer
 
     def _token(self, work: Work[Any]) -> str:
         """The token of this run of the operation: made for its first command, good for all of them."""

@@ -130,6 +130,9 @@ CANNOT_PIN = Error(
     "Instance {server_id} cannot be pinned to availability zone {zone}: it is pinned to {now} and is in {here}.",
     "A pinned server is unpinned first (null); then it can be pinned to the zone where it is.",
 )
+TOO_LATE = Error(
+    "agent.too_late", 503, "{command} for instance {server_id} came after nobody waited for it: it was not carried out."
+)
 HOST_LOST = Error("server.host_lost", 500, "The server is on no host.")
 
 RESIZE_TO_ZERO_DISK = Error(

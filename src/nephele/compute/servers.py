@@ -253,7 +253,9 @@ class Servers:
             server_id=server.id,
             request_id=caller.request_id,
             token=self._delegate(caller, server.id, now + seconds(60)),
+            id="",
             sent_at=now,
+            expires_at=now + seconds(20),
             lines=lines,
         )
         return self.bus.call(m.READ_CONSOLE, order, at=server.host, timeout=20).output

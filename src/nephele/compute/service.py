@@ -121,8 +121,7 @@ class Compute:
         self.migrations = Migrations(store, clock, ids)
         self.conductor = Conductor(
             *(store, bus, clock, identity, images, networks, volumes, placement),
-            *(self.hosts, self.placing, self.guests),
-            self.migrations,
+            *(self.hosts, self.placing, self.guests, self.migrations, ids),
         )
         self.servers = Servers(store, bus, clock, engine, self.quotas, identity.delegate)
         self.plugging = Plugging(self.servers, volumes, clock, ids)

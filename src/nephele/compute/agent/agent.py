@@ -6,9 +6,11 @@ Neutron for the ports (14, 15) and Cinder for the volumes (16); then the hypervi
 """
 
 import logging
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from nephele.compute import messages as m
 from nephele.compute.agent.freezing import Freezer
@@ -19,6 +21,7 @@ from nephele.compute.agent.plugger import Plugger
 from nephele.compute.agent.power import PowerSwitch
 from nephele.compute.agent.rescuer import Rescuer
 from nephele.compute.agent.snapshots import SnapshotTaker
+from nephele.compute.errors import TOO_LATE
 from nephele.compute.messages import freezing as f
 from nephele.compute.messages import moving as mv
 from nephele.compute.messages import plugging
@@ -34,6 +37,28 @@ Answer = TypeVar("Answer", bound=m.Done)
 log = logging.getLogger(__name__)
 
 
+class Answered:
+    """What the last commands were answered: one that comes again is not carried out again."""
+
+    def __init__(self, most: int = 1024) -> None:
+        self._most = most
+        self._answers: OrderedDict[tuple[str, str], m.Done] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, method: str, id: str) -> m.Done | None:
+        """The answer to a command; None where it was not carried out yet, or long ago."""
+        return self._answers.get((method, id))
+
+    def keep(self, method: str, id: str, answer: Answer) -> Answer:
+        """Remember an answer, and give it; those to commands without an id are not kept."""
+        if id:
+            with self._lock:
+                self._answers[method, id] = answer
+                if len(self._answers) > self._most:
+                    self._answers.popitem(last=False)
+        return answer
+
+
 class ComputeAgent:
     """nova-compute on one host.
 
@@ -46,6 +71,7 @@ class ComputeAgent:
         self.host, self.address = host, address
         self.driver, self.bus = host.driver, host.bus
         self._locks = KeyedLocks()
+        self._done = Answered()
         self._running: dict[str, str] = {}
         """The request on whose behalf a command runs, by server."""
 
@@ -61,6 +87,7 @@ class ComputeAgent:
         self._serve(m.START, switch.start, pool)
         self._serve(m.REBOOT, switch.reboot, pool)
         self._serve(m.STOP, switch.stop, pool)
+        self._serve(m.SETTLE, lambda _: m.Done(), pool)
         self._serve(m.DESTROY, switch.destroy, pool)
         self._serve(m.READ_CONSOLE, switch.read_console, pool)
         freezer = Freezer(self.host)
@@ -163,9 +190,14 @@ class ComputeAgent:
 
         def run(order: Order) -> Answer:
             with self._locks.holding(order.server_id):
+                done = self._done.get(method.name, order.id)
+                if done is not None:
+                    return cast("Answer", done)
+                if self.host.clock.now() > order.expires_at:
+                    raise TOO_LATE(command=method.name, server_id=order.server_id)
                 self._running[order.server_id] = order.request_id
                 try:
-                    return handler(order)
+                    return self._done.keep(method.name, order.id, handler(order))
                 finally:
                     del self._running[order.server_id]
                     self.host.interrupted.discard(order.server_id)

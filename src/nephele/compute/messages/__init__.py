@@ -20,7 +20,12 @@ class Command(Struct, frozen=True, kw_only=True):
     """What every command to an agent carries.
 
     `token` is good for the work on this one server; `sent_at` tells how long the message was on its way.
+    A command that arrives twice has one `id` (those that only look have none); one that arrives after `expires_at`
+    is waited for no more: neither is carried out.
     """
+
+    id: str
+    expires_at: Instant
 
     server_id: str
     request_id: str
@@ -115,6 +120,10 @@ class Interrupt(Struct, frozen=True):
 
     server_id: str
     by: str
+
+
+class Settle(Command, frozen=True, kw_only=True):
+    """Answer once no earlier command works on the guest."""
 
 
 class Destroy(Command, frozen=True, kw_only=True):
@@ -226,6 +235,7 @@ SPAWN = Method("compute_agent.spawn", Spawn, Done)
 START = Method("compute_agent.start", Start, Done)
 REBOOT = Method("compute_agent.reboot", Reboot, Done)
 STOP = Method("compute_agent.stop", Stop, Done)
+SETTLE = Method("compute_agent.settle", Settle, Done)
 INTERRUPT = Method("compute_agent.interrupt", Interrupt, type(None))
 DESTROY = Method("compute_agent.destroy", Destroy, Done)
 READ_CONSOLE = Method("compute_agent.read_console", ReadConsole, ConsoleOutput)

@@ -17,6 +17,7 @@ from nephele.kernel.errors import UNAUTHORIZED
 from nephele.kernel.ids import Ids
 from nephele.kernel.store import Store, metadata
 from nephele.web.app import build
+from nephele.web.audit import Audit
 from nephele.web.dispatch import Edge, Verify
 from nephele.web.routing import Api
 
@@ -95,8 +96,8 @@ def verify(token: str) -> Context:
 class Http:
     """A blocking HTTP client on an application in this process; `as_` names the caller."""
 
-    def __init__(self, apis: list[Api], ids: Ids, verify: Verify = verify) -> None:
-        self._app = build(apis, Edge(verify, ids, None, ""))
+    def __init__(self, apis: list[Api], ids: Ids, verify: Verify = verify, audit: Audit | None = None) -> None:
+        self._app = build(apis, Edge(verify, ids, None, "", audit))
 
     def __call__(self, method: str, path: str, *, as_: str = "member", **options: Any) -> httpx.Response:
         headers = {**({"X-Auth-Token": as_} if as_ else {}), **options.pop("headers", {})}

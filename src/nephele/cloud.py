@@ -47,6 +47,7 @@ from nephele.volume import routes as volume_routes
 from nephele.volume.glance import Glance
 from nephele.volume.service import Volumes
 from nephele.web.app import build
+from nephele.web.audit import Audit, AuditFile
 from nephele.web.dispatch import Edge
 from nephele.web.routing import Api
 
@@ -121,7 +122,9 @@ class Cloud:
         self.volumes.ask_before_detaching(self.compute.holds)
         self.hypervisors = Hypervisors(settings, self.bus, self.clock, self._download, self._upload)
         self.networks.tell_when_gone(self.compute.port_gone)
-        edge = Edge(self.identity.verify, self.ids, None, settings.public_url)
+        self.audit_file = AuditFile(settings.audit_file or settings.state_dir / "audit.log") if settings.audit else None
+        audit = Audit(self.audit_file, self.clock, self.ids) if self.audit_file else None
+        edge = Edge(self.identity.verify, self.ids, None, settings.public_url, audit)
         pages = {
             "/healthz": HealthPage(self.store, self.engine),
             "/metrics": MetricsPage(self.store, self.engine, edge.metrics),
@@ -236,4 +239,6 @@ class Cloud:
         self.hypervisors.stop()
         self.images.close()
         self.bus.close()
+        if self.audit_file is not None:
+            self.audit_file.close()
         self.store.close()

@@ -175,6 +175,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     guest_image: Path | None = None
     policy_dir: Path | None = None
     """Where `identity.yaml`, `compute.yaml` and so on override rules; by default `policy` in the state directory."""
+    audit: bool = True
+    """Whether sign-ins, refusals and what privileged callers change are recorded."""
+    audit_file: Path | None = None
+    """Where; by default `audit.log` in the state directory."""
     vendor_data: Path | None = None
     """A JSON file that every guest finds as its `vendor_data.json`."""
     sim_host: SimHost = SimHost()

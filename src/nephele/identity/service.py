@@ -2,6 +2,7 @@
 
 import secrets
 
+import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
@@ -223,6 +224,10 @@ class Identity:
         if claims.expires_at <= self.clock.now() or self.revocations.judge(claims) is Verdict.REVOKED:
             raise UNAUTHORIZED()
         return claims
+
+    def verified(self, claims: Claims, request_id: str) -> Context:
+        """The caller that claims stand for, in a request."""
+        return msgspec.structs.replace(_context(claims, ""), request_id=request_id)
 
     def context_of(self, user_id: str, scope: Scope) -> Context:
         """The caller that a user would be with a token for that scope.  Raises UNAUTHORIZED where it gets none."""

@@ -81,6 +81,7 @@ class Call:
         "read_us",
         "received_at",
         "request",
+        "subject",
         "verify_us",
         "version",
     )
@@ -104,6 +105,8 @@ class Call:
         self.body: Any = None
         self.received_at = 0
         """The instant when the request came; what follows are microseconds."""
+        self.subject: Context | None = None
+        """Whom a sign-in was for, as far as that is known; the audit says so."""
         self.verify_us = 0
         self.read_us = 0
 

@@ -18,6 +18,7 @@ from nephele.kernel.errors import BAD_REQUEST, INTERNAL, NOT_ALLOWED, NOT_FOUND,
 from nephele.kernel.ids import Ids
 from nephele.web import bodies
 from nephele.web.access import permits
+from nephele.web.audit import Audit
 from nephele.web.call import Call
 from nephele.web.faults import JSON, Asked, keystone
 from nephele.web.metrics import Metrics
@@ -54,6 +55,9 @@ class Endpoint:
         edge, api = self.edge, self.api
         request_id = edge.ids.request()
         version = (0, 0)
+        call: Call | None = None
+        route: Route | None = None
+        refusal: Refused | None = None
         try:
             received_at = time.time_ns() // 1000
             version = edge.negotiate(api, request)
@@ -71,12 +75,16 @@ class Endpoint:
                 call.body = bodies.decode(raw, route.body)
             await self._answer(route, call, response)
         except Refused as refused:
+            refusal = refused
             edge.refuse(api, refused, Asked(request_id, version), response, request)
         except Exception:
             log.exception("%s %s %s failed", request_id, method, request.path)
             edge.refuse(api, INTERNAL(request_id=request_id), Asked(request_id, version), response, request)
         edge.finish(api, version, request_id, response)
         took = elapsed()
+        if edge.audit is not None:
+            caller = (call.subject or call.context) if call else msgspec.structs.replace(_NOBODY, request_id=request_id)
+            edge.audit.record(api, route, request, caller, int(response.status), refusal, path)
         edge.metrics.observe(api.name, method, int(response.status), took / 1000)
         if access.isEnabledFor(logging.INFO):
             access.info("%s %s %s %s %.1f ms", request_id, method, request.relative_uri, response.status, took)
@@ -189,9 +197,13 @@ class Edge:
         ids: where request ids come from.
         executor: runs handlers where the database may not be waited for in the event loop; None: inline.
         public_url: what the catalog shows; empty: the request's own Host.
+        audit: records sign-ins, refusals and what privileged callers change; None: nothing is recorded.
     """
 
-    def __init__(self, verify: Verify, ids: Ids, executor: Executor | None, public_url: str) -> None:
+    def __init__(
+        self, verify: Verify, ids: Ids, executor: Executor | None, public_url: str, audit: Audit | None = None
+    ) -> None:
+        self.audit = audit
         self.metrics = Metrics()
         self.verify = verify
         self.ids = ids

@@ -37,6 +37,7 @@ class Route:
         since: the first microversion that has this route.
         until: the last microversion that has it.
         waits: runs in a thread.
+        authenticates: it is a sign-in: recorded whatever comes of it.
         query: the query parameters that it has, in one string.
         strict: the first microversion in which any other is refused; None: as the service has it.
     """
@@ -51,6 +52,7 @@ class Route:
     since: Version = (0, 0)
     until: Version = (9, 999)
     waits: bool = False
+    authenticates: bool = False
     query: str = ""
     strict: Version | None = None
 

@@ -1,13 +1,17 @@
 """Tokens over HTTP: issue, show, end; and what a caller may get a token for."""
 
+import msgspec
+
 from nephele.identity.api import views
 from nephele.identity.catalog import Whose
 from nephele.identity.errors import TOKEN_NOT_FOUND
+from nephele.identity.login import PasswordProof, Proofs, UserRef
 from nephele.identity.model import SYSTEM, Target
 from nephele.identity.proving import MissingFactors
 from nephele.identity.service import Identity
 from nephele.identity.tokens import Claims
 from nephele.kernel.clock import SECOND, Instant, iso
+from nephele.kernel.context import Context
 from nephele.kernel.errors import NOT_FOUND, Refused
 from nephele.web.call import Call
 from nephele.web.routing import Reply
@@ -29,11 +33,22 @@ def time_text(instant: Instant) -> str:
 
 def issue(identity: Identity, call: Call) -> Reply:
     """Authenticate."""
+    call.subject = named(call, call.body.auth.identity)
     try:
         token, claims = identity.issue(call.body.auth, call.header(RECEIPT_HEADER))
     except MissingFactors as missing:
         return _receipt(identity, missing)
+    call.subject = identity.verified(claims, call.context.request_id)
     return Reply(_body(identity, call, claims), 201, _headers(token))
+
+
+def named(call: Call, proofs: Proofs) -> Context:
+    """Whom a request for a token names, nothing of it proven yet; for the audit."""
+    ref = (proofs.password or proofs.totp or proofs.application_credential or _NAMELESS).user or UserRef()
+    return msgspec.structs.replace(call.context, user_id=ref.id, user_name="" if ref.id else ref.name)
+
+
+_NAMELESS = PasswordProof(UserRef())
 
 
 def _receipt(identity: Identity, missing: MissingFactors) -> Reply:

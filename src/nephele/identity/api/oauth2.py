@@ -31,6 +31,7 @@ def token(identity: Identity, call: Call) -> Reply:
         text, claims = identity.issue(login)
     except Refused:
         return _refuse(401, "invalid_client", "Client authentication failed.")
+    call.subject = identity.verified(claims, call.context.request_id)
     left = (claims.expires_at - identity.clock.now()) // SECOND
     return Reply({"access_token": text, "token_type": "Bearer", "expires_in": left}, 200, _HEADERS)
 

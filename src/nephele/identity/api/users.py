@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
 from nephele.identity.api import bodies, views
@@ -70,6 +71,7 @@ def delete(identity: Identity, call: Call) -> None:
 def change_password(identity: Identity, call: Call) -> None:
     """A user changes its own password; the old one is the proof, so no token is needed."""
     sent: Any = call.body.user
+    call.subject = msgspec.structs.replace(call.context, user_id=call.path["user_id"])
     identity.users.passwords.change(call.path["user_id"], sent.original_password, sent.password)
 
 

@@ -43,6 +43,7 @@ LIFE = Lifecycle((
     moves("snapshot",         STEADY,            Task.IMAGE_SNAPSHOT_PENDING, "", within=3600),
     moves("backup",           STEADY,            Task.IMAGE_BACKUP,        "", within=3600),
     moves("resize",           RESIZABLE,         Task.RESIZE_PREP,         Vm.RESIZED, within=3600),
+    moves("migrate",          RESIZABLE,         Task.RESIZE_PREP,         Vm.RESIZED, within=3600),
     moves("confirm_resize",   {Vm.RESIZED},      Task.RESIZE_CONFIRMING,   Vm.ACTIVE, within=600),
     moves("revert_resize",    {Vm.RESIZED},      Task.RESIZE_REVERTING,    Vm.ACTIVE, within=1800, fails=Vm.ERROR),
     moves("live_migrate",     MOVABLE,           Task.MIGRATING,           "", within=7200),

@@ -13,7 +13,7 @@ from nephele.compute.hosts import Hosts
 from nephele.compute.migrations import Migrations
 from nephele.compute.model import BlockDevice, Flavor, FlavorInfo, Migration, MoveStatus, MoveType, Server, Vm
 from nephele.compute.operations.moving import Move, local_disks
-from nephele.compute.operations.resize import MIGRATE, Resize
+from nephele.compute.operations.resize import Resize
 from nephele.compute.placing import host_request
 from nephele.compute.quotas import ComputeQuotas, growth
 from nephele.compute.rows import devices_of
@@ -79,14 +79,14 @@ class Resizing:
             self.quotas.check_growth(server.project_id, vcpus - server.flavor.vcpus, ram - server.flavor.ram)
             values = {"vcpus": vcpus, "ram": ram, "disk_config": disk_config or server.disk_config, "progress": 0}
             db.execute(table.update().where(table.c.id == server.id).values(**values))
-            self._accept(caller, server, MoveType.RESIZE, data, flavor.info())
+            self._accept(caller, server, MoveType.RESIZE, data, flavor.info(), "resize")
 
     def migrate(self, caller: Context, server_id: str, host: str = "") -> None:
         """Move a server to another host while it is off; to `host`, where one is named.
 
         Raises as `Servers.command`, and SAME_HOST, MOVE_HOST_NOT_FOUND, NO_HOST_FOR_MOVE.
         """
-        server = self._look(caller, server_id, "resize", spoken="migrate")
+        server = self._look(caller, server_id, "migrate")
         if host and host == server.host:
             raise e.SAME_HOST()
         if host and host not in self.hosts.compute_hosts():
@@ -96,8 +96,8 @@ class Resizing:
         data = Resize(migration=0, want_host=host, exclude=(server.host,), disks=kept)
         self._check_fits(server, data, server.flavor)
         with self.store.write():
-            server = self.servers.check(caller, server_id, "resize", spoken="migrate")
-            self._accept(caller, server, MoveType.MIGRATION, data, server.flavor, kind=MIGRATE.kind)
+            server = self.servers.check(caller, server_id, "migrate")
+            self._accept(caller, server, MoveType.MIGRATION, data, server.flavor, "migrate")
 
     def confirm(self, caller: Context, server_id: str) -> None:
         """Keep what a resize made.  Raises as `Servers.command`, NOT_RESIZED, SOURCE_UNAVAILABLE."""
@@ -160,14 +160,14 @@ class Resizing:
     # -- writing -----------------------------------------------------------------------------------------------
 
     def _accept(
-        self, caller: Context, server: Server, why: MoveType, data: Resize, flavor: FlavorInfo, *, kind: str = ""
+        self, caller: Context, server: Server, why: MoveType, data: Resize, flavor: FlavorInfo, command: str
     ) -> None:
         with self.store.read() as db:
             before = local_disks(devices_of(db, server.id))
         move = self.migrations.begin(caller, server, why, MoveStatus.PRE_MIGRATING, flavor=flavor, disks=before)
         data.migration, data.run = move.id, server.vm_state == Vm.ACTIVE
         data.confirm_after = self.settings.confirm_resize_after
-        self.servers.accept(caller, server, "resize", data, kind=kind)
+        self.servers.accept(caller, server, command, data)
 
     def _decide(self, caller: Context, server_id: str, command: str, spoken: str, status: MoveStatus) -> None:
         with self.store.write():

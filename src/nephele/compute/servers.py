@@ -189,13 +189,8 @@ class Servers:
         self._check_state(server, command, spoken or command)
         return server
 
-    def accept(
-        self, caller: Context, server: Server, command: str, data: ServerData | None = None, *, kind: str = ""
-    ) -> str:
-        """Inside the `write()` that checked it: begin a command; the id of its operation.
-
-        `kind` is that operation's, where it is not called as the command.
-        """
+    def accept(self, caller: Context, server: Server, command: str, data: ServerData | None = None) -> str:
+        """Inside the `write()` that checked it: begin a command; the id of its operation."""
         data = data or ServerData()
         data.was, data.host = server.vm_state, data.host or server.host
         shows = LIFE[command].shows
@@ -203,7 +198,7 @@ class Servers:
             after = self._make_way(caller, server, command)
             if shows:
                 self.states.show(db, server.id, shows, deleting=command == DELETE.kind)
-            return self.engine.begin(kind or command, data, caller, server.id, after=after)
+            return self.engine.begin(command, data, caller, server.id, after=after)
 
     def delete(self, caller: Context, server_id: str) -> None:
         """Delete from whatever state; what runs on the server is interrupted.  Asked twice, it is done once."""

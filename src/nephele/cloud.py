@@ -7,6 +7,9 @@ from nephele import policies
 from nephele.client_file import ensure_passwords, write_client_file
 from nephele.compute import policy as compute_policy
 from nephele.compute import routes as compute_routes
+from nephele.compute.api.console_page import ConsolePage
+from nephele.compute.api.console_socket import ConsoleSocket
+from nephele.compute.api.remote_consoles import PAGE, SOCKET
 from nephele.compute.service import Compute
 from nephele.config import Settings
 from nephele.health import HealthPage, MetricsPage
@@ -127,9 +130,11 @@ class Cloud:
         edge = Edge(self.identity.verify, self.ids, None, settings.public_url, audit)
         pages = {
             "/healthz": HealthPage(self.store, self.engine),
+            PAGE: ConsolePage(),
             "/metrics": MetricsPage(self.store, self.engine, edge.metrics),
         }
-        self.app = build(self._apis(), edge, pages)
+        sockets = {SOCKET: ConsoleSocket(self.compute.consoles, settings.public_url)}
+        self.app = build(self._apis(), edge, pages, sockets)
 
     def _make_images(self, rules: Policy) -> Images:
         told = self.settings.images

@@ -153,6 +153,16 @@ class IdentitySettings(Struct, frozen=True, forbid_unknown_fields=True):
     token_lifetime: int = 3600
     hashing: Hashing = Hashing()
     compliance: Compliance = Compliance()
+class ConsoleSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How consoles are reached.
+
+    Args:
+        token_seconds: how long an address given out is good for.
+        origins: other sites, by host name, whose pages may open consoles besides the cloud's own.
+    """
+
+    token_seconds: int = 600
+    origins: tuple[str, ...] = ()
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -188,6 +198,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     images: ImageSettings = ImageSettings()
     volumes: VolumeSettings = field(default_factory=VolumeSettings)
     identity: IdentitySettings = IdentitySettings()
+    consoles: ConsoleSettings = ConsoleSettings()
     provider_networks: dict[str, ProviderNetwork] = field(
         default_factory=lambda: {"public": ProviderNetwork(host_address="172.24.4.1/24")}
     )

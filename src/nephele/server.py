@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
-from typing import IO
+from typing import IO, Any
 
 import uvloop
 
@@ -82,7 +82,7 @@ async def _serve(app: Asgi, listener: socket.socket, announce: Callable[[], None
     config = uvicorn.Config(
         app,
         http="httptools",
-        ws="none",
+        ws=_websockets,  # type: ignore[arg-type]
         lifespan="off",
         access_log=False,
         log_level="warning",
@@ -99,6 +99,13 @@ async def _serve(app: Asgi, listener: socket.socket, announce: Callable[[], None
     announce()
     await server.main_loop()
     await server.shutdown(sockets=[listener])
+
+
+def _websockets(*parts: Any, **named: Any) -> Any:
+    """Uvicorn's protocol for websockets, which nobody needs until the first console is opened."""
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+    return WebSocketsSansIOProtocol(*parts, **named)
 
 
 def locked_state(directory: Path) -> IO[str]:

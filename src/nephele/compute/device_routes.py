@@ -1,6 +1,6 @@
 """What is plugged into servers: the operations on their volumes and interfaces, one line each."""
 
-from nephele.compute.api import server_interfaces, server_volumes
+from nephele.compute.api import remote_consoles, server_interfaces, server_volumes
 from nephele.compute.api.server_interfaces import Address, FixedIp, FloatingIp
 from nephele.compute.api.server_volumes import ChangedVolume, NewVolume, OtherVolume, OwnedVolume, TaggedVolume
 from nephele.compute.paths import ACTION, SERVER, rule
@@ -40,6 +40,23 @@ DEVICE_ROUTES = [
     Route("POST", PORTS, server_interfaces.attach, rule("os-attach-interfaces:create"),
           server_interfaces.TaggedAttachment, since=(2, 49), waits=True),
     Route("DELETE", PORT, server_interfaces.detach, rule("os-attach-interfaces:delete"), status=202),
+
+    Route("POST", f"{SERVER}/remote-consoles", remote_consoles.create, rule("os-remote-consoles"),
+          envelope("remote_console", remote_consoles.Console), since=(2, 6), until=(2, 7), waits=True),
+    Route("POST", f"{SERVER}/remote-consoles", remote_consoles.create, rule("os-remote-consoles"),
+          envelope("remote_console", remote_consoles.Console28), since=(2, 8), until=(2, 98), waits=True),
+    Route("POST", f"{SERVER}/remote-consoles", remote_consoles.create, rule("os-remote-consoles"),
+          envelope("remote_console", remote_consoles.Console299), since=(2, 99), waits=True),
+    Route("POST", ACTION, remote_consoles.vnc, rule("os-remote-consoles"), remote_consoles.VncConsole,
+          action="os-getVNCConsole", until=(2, 5), waits=True),
+    Route("POST", ACTION, remote_consoles.serial, rule("os-remote-consoles"), remote_consoles.SerialConsole,
+          action="os-getSerialConsole", until=(2, 5), waits=True),
+    Route("POST", ACTION, remote_consoles.spice, rule("os-remote-consoles"), remote_consoles.SpiceConsole,
+          action="os-getSPICEConsole", until=(2, 5)),
+    Route("POST", ACTION, remote_consoles.rdp, rule("os-remote-consoles"), bytes, action="os-getRDPConsole",
+          until=(2, 5)),
+    Route("GET", "/v2.1/os-console-auth-tokens/{token}", remote_consoles.show_token, rule("os-console-auth-tokens"),
+          strict=(2, 99)),
 
     Route("POST", ACTION, server_interfaces.add_fixed_ip, rule("os-multinic:add"), FixedIp, action="addFixedIp",
           status=202, until=(2, 43)),

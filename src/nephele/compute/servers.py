@@ -1,7 +1,7 @@
 """Servers as their users see and command them."""
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -85,6 +85,7 @@ NEEDS_NO_HOST = frozenset({"delete", "soft_delete", "restore"})
 """Commands that a server takes that never came to a host."""
 SPARE_THE_LOCK = frozenset({"snapshot", "backup"})
 """Commands that a locked server takes: they change nothing of it."""
+Order = TypeVar("Order", bound=m.Command)
 Delegate = Callable[[Context, str, Instant], str]
 """Makes a token of a caller, for one server, until an instant."""
 
@@ -243,17 +244,15 @@ class Servers:
             raise WRONG_STATE(
                 command="os-getConsoleOutput", server_id=server.id, attribute="vm_state", value=server.vm_state
             )
-        now = self.clock.now()
-        order = m.ReadConsole(
-            server_id=server.id,
-            request_id=caller.request_id,
-            token=self._delegate(caller, server.id, now + seconds(60)),
-            id="",
-            sent_at=now,
-            expires_at=now + seconds(20),
-            lines=lines,
-        )
+        order = self.order(caller, server, m.ReadConsole, lines=lines)
         return self.bus.call(m.READ_CONSOLE, order, at=server.host, timeout=20).output
+
+    def order(self, caller: Context, server: Server, of: type[Order], **fields: Any) -> Order:
+        """A command to the server's host that begins no operation."""
+        now = self.clock.now()
+        common = {"id": "", "sent_at": now, "expires_at": now + seconds(20)}
+        token = self._delegate(caller, server.id, now + seconds(60))
+        return of(server_id=server.id, request_id=caller.request_id, token=token, **common, **fields)
 
     def check_idle(self, server: Server, command: str) -> None:
         """Raise WRONG_STATE while something is being done to the server."""

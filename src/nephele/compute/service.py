@@ -13,6 +13,7 @@ from nephele.compute import rows
 from nephele.compute.actions import Actions
 from nephele.compute.aggregates import Aggregates
 from nephele.compute.conductor import Conductor
+from nephele.compute.consoles import Consoles
 from nephele.compute.doctor import Doctor
 from nephele.compute.errors import BAD_IMAGE
 from nephele.compute.flavors import Flavors
@@ -128,6 +129,7 @@ class Compute:
         self.rescuing = Rescuing(store, self.servers, images, volumes)
         self.snapshots = Snapshots(store, ids, self.servers, images, volumes, self.quotas)
         self.interfaces = Interfaces(self.servers, networks)
+        self.consoles = Consoles(self.servers, clock, ids, settings.consoles)
         self.labels = Labels(store, self.servers)
         self.actions = Actions(store)
         self.doctor = Doctor(self)

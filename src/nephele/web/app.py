@@ -18,8 +18,20 @@ _PROJECT_ID = re.compile(r"/([0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3
 Asgi = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 
-def build(apis: list[Api], edge: Edge, pages: Mapping[str, object] | None = None) -> Asgi:
-    """The application that answers for all `apis`, and with `pages` (Falcon's resources by path) besides them."""
+def build(
+    apis: list[Api],
+    edge: Edge,
+    pages: Mapping[str, object] | None = None,
+    sockets: Mapping[str, Asgi] | None = None,
+) -> Asgi:
+    """The application that answers for all `apis`.
+
+    Args:
+        apis: the services.
+        edge: what their endpoints share.
+        pages: what else there is: Falcon's resources, by path.
+        sockets: what serves websockets, by path.
+    """
     app = falcon.asgi.App()
     app.req_options.strip_url_path_trailing_slash = True
     app.resp_options.default_media_type = None  # type: ignore[assignment]  # no body, no type
@@ -33,7 +45,22 @@ def build(apis: list[Api], edge: Edge, pages: Mapping[str, object] | None = None
     for path, page in (pages or {}).items():
         app.add_route(path, page)
     prefixes = [api.prefix + api.project_prefix for api in apis if api.project_prefix]
-    return _without_project(app, prefixes)
+    return _with_sockets(_without_project(app, prefixes), sockets or {})
+
+
+def _with_sockets(app: Asgi, sockets: Mapping[str, Asgi]) -> Asgi:
+    """Websockets go by their path, in which clients may put a slash too many; where nothing is, they are refused."""
+
+    async def route(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "websocket":
+            await app(scope, receive, send)
+        elif (serve := sockets.get("/" + scope["path"].strip("/"))) is not None:
+            await serve(scope, receive, send)
+        else:
+            await receive()
+            await send({"type": "websocket.close"})
+
+    return route
 
 
 async def _nothing_here(

@@ -16,6 +16,7 @@ from nephele.compute import messages as m
 from nephele.compute.agent.freezing import Freezer
 from nephele.compute.agent.host import Host
 from nephele.compute.agent.launcher import Launcher
+from nephele.compute.agent.looker import Looker
 from nephele.compute.agent.mover import Mover
 from nephele.compute.agent.plugger import Plugger
 from nephele.compute.agent.power import PowerSwitch
@@ -110,6 +111,7 @@ class ComputeAgent:
         self._serve(plugging.EXTEND_VOLUME, plugger.extend_volume, pool)
         self._serve(plugging.ATTACH_INTERFACE, plugger.attach_interface, pool)
         self._serve(plugging.DETACH_INTERFACE, plugger.detach_interface, pool)
+        Looker(self.host).serve(pool)
         self.bus.serve(m.CACHE_IMAGES, launcher.cache_images, at=self.host.name, pool=pool)
         self._serve_moves(Mover(self.host), pool)
         self.bus.serve(m.LIST_GUESTS, self.list_guests, at=self.host.name, pool=pool)

@@ -183,6 +183,60 @@ class PowerChange(Struct, frozen=True, kw_only=True):
     at: Instant
 
 
+class ConsoleKind(StrEnum):
+    """How one can be in front of a guest."""
+
+    SERIAL = "serial"
+    SCREEN = "vnc"
+
+
+class CpuCounts(Struct, frozen=True, kw_only=True):
+    """A virtual processor, and how many nanoseconds it ran."""
+
+    id: int
+    time_ns: int | None = None
+
+
+class DiskCounts(Struct, frozen=True, kw_only=True):
+    """A disk, by its name without `/dev/`, and what went through it."""
+
+    name: str
+    read_bytes: int | None = None
+    read_requests: int | None = None
+    write_bytes: int | None = None
+    write_requests: int | None = None
+    errors: int | None = None
+
+
+class NicCounts(Struct, frozen=True, kw_only=True):
+    """A network interface, and what went through it as the guest sees it."""
+
+    tap: str
+    mac: str
+    rx_octets: int | None = None
+    rx_packets: int | None = None
+    rx_errors: int | None = None
+    rx_drop: int | None = None
+    tx_octets: int | None = None
+    tx_packets: int | None = None
+    tx_errors: int | None = None
+    tx_drop: int | None = None
+
+
+class Diagnostics(Struct, frozen=True, kw_only=True):
+    """What a hypervisor counts of a guest; None: it does not count that, or not while the guest is off.
+
+    `memory` are figures in KiB by the hypervisor's own names.
+    """
+
+    cpus: tuple[CpuCounts, ...]
+    disks: tuple[DiskCounts, ...]
+    nics: tuple[NicCounts, ...]
+    memory_max_kib: int
+    memory_used_kib: int | None = None
+    memory: dict[str, int] = {}
+
+
 class Driver(Protocol):
     """A hypervisor."""
 
@@ -374,6 +428,18 @@ class Driver(Protocol):
 
     def console_output(self, server_id: str, max_bytes: int) -> bytes:
         """The end of what the guest wrote to its serial console."""
+        ...
+
+    def console_socket(self, server_id: str, kind: ConsoleKind) -> str:
+        """The path of the socket where a running guest's console is served.
+
+        A serial console has room for one at a time; a screen, by the RFB protocol, for several.
+        Raises GUEST_NOT_FOUND, GUEST_NOT_RUNNING, CONSOLE_UNAVAILABLE where the guest has no such console.
+        """
+        ...
+
+    def diagnostics(self, server_id: str) -> Diagnostics:
+        """What is counted of a guest.  Raises GUEST_NOT_FOUND."""
         ...
 
     def on_power_change(self, listener: Callable[[PowerChange], None]) -> None:

@@ -67,6 +67,7 @@ DETACH_REFUSED = Error(
     "Guest {server_id} did not let go of {device} within {timeout} s.",
     "Unmount it in the guest and ask again.",
 )
+CONSOLE_UNAVAILABLE = Error("virt.console_unavailable", 400, "Guest {server_id} has no {kind} console.")
 SPEC_UNSUPPORTED = Error("virt.spec_unsupported", 400, "This hypervisor can't give a guest {what}.")
 HYPERVISOR_REFUSED = Error(
     "virt.hypervisor_refused", 500, "The hypervisor refused to {action}: {reason}", "Its log on the host says more."

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from nephele.compute.virt.driver import (
     RESCUE_DISK,
+    ConsoleKind,
+    Diagnostics,
     Disk,
     DiskFormat,
     Guest,
@@ -16,7 +18,9 @@ from nephele.compute.virt.driver import (
     PowerState,
 )
 from nephele.compute.virt.errors import (
+    CONSOLE_UNAVAILABLE,
     GUEST_NOT_FOUND,
+    GUEST_NOT_RUNNING,
     LIVE_UNSUPPORTED,
     NOT_SET_ASIDE,
     NOTHING_SENT,
@@ -25,6 +29,7 @@ from nephele.compute.virt.errors import (
 from nephele.compute.virt.libvirt.config_drive import write_config_drive
 from nephele.compute.virt.libvirt.connection import Connection, Domain, forget_definition
 from nephele.compute.virt.libvirt.console import read_end
+from nephele.compute.virt.libvirt.diagnostics import diagnose
 from nephele.compute.virt.libvirt.disks import check_disk, check_disks, copy_disks, make_disks
 from nephele.compute.virt.libvirt.domain import domain_xml
 from nephele.compute.virt.libvirt.happenings import Happenings
@@ -284,6 +289,20 @@ class LibvirtDriver:
     def console_output(self, server_id: str, max_bytes: int) -> bytes:
         self._connection.domain(server_id)
         return read_end(self._where(server_id).console_log, max_bytes) if max_bytes > 0 else b""
+
+    def console_socket(self, server_id: str, kind: ConsoleKind) -> str:
+        state, where = self._power.state(self._connection.domain(server_id)), self._where(server_id)
+        if state not in (PowerState.RUNNING, PowerState.PAUSED):
+            raise GUEST_NOT_RUNNING(server_id=server_id, power_state=state.name.lower())
+        path = where.serial_socket if kind is ConsoleKind.SERIAL else where.vnc_socket
+        if not path.exists():
+            raise CONSOLE_UNAVAILABLE(server_id=server_id, kind=kind)
+        return str(path)
+
+    def diagnostics(self, server_id: str) -> Diagnostics:
+        domain = self._connection.domain(server_id)
+        with self._connection.asking("count", server_id):
+            return diagnose(domain)
 
     def on_power_change(self, listener: Callable[[PowerChange], None]) -> None:
         self._happenings.listen(listener)

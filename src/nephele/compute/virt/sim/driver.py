@@ -1,5 +1,6 @@
 """The hypervisor of one simulated host."""
 
+import socket
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +11,11 @@ import msgspec
 
 from nephele.compute.virt.driver import (
     RESCUE_DISK,
+    ConsoleKind,
+    CpuCounts,
+    Diagnostics,
     Disk,
+    DiskCounts,
     DiskFormat,
     FileDisk,
     Guest,
@@ -18,6 +23,7 @@ from nephele.compute.virt.driver import (
     HostInventory,
     ImageDisk,
     Nic,
+    NicCounts,
     PowerChange,
     PowerState,
 )
@@ -32,6 +38,7 @@ from nephele.compute.virt.errors import (
     NOT_FROZEN,
     SNAPSHOT_MISSING,
 )
+from nephele.compute.virt.sim.consoles import SimConsoles, echo, show_screen
 from nephele.compute.virt.sim.moves import Moves
 from nephele.compute.virt.sim.text import disk_bytes, disk_line, nic_line, snapshot_text
 from nephele.kernel import qcow2
@@ -51,6 +58,7 @@ class World(Protocol):
     """Where the guests are."""
 
     clock: Clock
+    consoles: SimConsoles
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Run one statement, atomically, and give its rows."""
@@ -331,12 +339,36 @@ class SimDriver:
         text: str = self._column("console", server_id)
         return text.encode()[-max_bytes:] if max_bytes > 0 else b""
 
+    def console_socket(self, server_id: str, kind: ConsoleKind) -> str:
+        self._enter("console_socket", server_id)
+        self._running(server_id)
+        if kind is ConsoleKind.SERIAL:
+            return self._world.consoles.path(self.host, server_id, kind, lambda line: self._type(line, server_id))
+        name = self.spec(server_id).domain_name
+        return self._world.consoles.path(
+            self.host, server_id, kind, lambda line: show_screen(line, f"{name}, simulated")
+        )
+
+    def _type(self, line: socket.socket, server_id: str) -> None:
+        echo(line, self._column("console", server_id), lambda typed: self._say(server_id, f"typed: {typed}"))
+
+    def diagnostics(self, server_id: str) -> Diagnostics:
+        self._enter("diagnostics", server_id)
+        spec = self.spec(server_id)
+        return Diagnostics(
+            cpus=tuple(CpuCounts(id=number) for number in range(spec.vcpus)),
+            disks=tuple(DiskCounts(name=disk.device_name.removeprefix("/dev/")) for disk in spec.disks),
+            nics=tuple(NicCounts(tap=nic.tap, mac=nic.mac) for nic in spec.nics),
+            memory_max_kib=spec.memory_mb * 1024,
+        )
+
     def on_power_change(self, listener: Callable[[PowerChange], None]) -> None:
         """As the protocol says; `listener` is called in the thread whose call changed the guest."""
         self._listeners.append(listener)
 
     def close(self) -> None:
         self._listeners.clear()
+        self._world.consoles.close()
 
     def spec(self, server_id: str) -> GuestSpec:
         """How the guest is defined now, without the contents of its config drive; raises GUEST_NOT_FOUND."""

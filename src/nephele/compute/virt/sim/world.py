@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nephele.compute.virt.driver import HostInventory
+from nephele.compute.virt.sim.consoles import SimConsoles
 from nephele.compute.virt.sim.driver import Fault, SimDriver
 from nephele.kernel.clock import Clock, SystemClock
 
@@ -75,6 +76,7 @@ class SimWorld:
 
     def __init__(self, path: Path, *, clock: Clock | None = None) -> None:
         self.clock: Clock = clock or SystemClock()
+        self.consoles = SimConsoles()
         self._lock = threading.Lock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, cached_statements=64)
         self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; {_SCHEMA}")
@@ -114,5 +116,6 @@ class SimWorld:
 
     def close(self) -> None:
         """Let go of the file; the guests stay in it."""
+        self.consoles.close()
         with self._lock:
             self._db.close()

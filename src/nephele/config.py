@@ -153,6 +153,8 @@ class IdentitySettings(Struct, frozen=True, forbid_unknown_fields=True):
     token_lifetime: int = 3600
     hashing: Hashing = Hashing()
     compliance: Compliance = Compliance()
+
+
 class ConsoleSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How consoles are reached.
 

@@ -14,6 +14,7 @@ from tests.running import RunningCloud
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as dial
+from websockets.typing import Origin
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +81,7 @@ def test_one_looks_at_a_screen(demo: Any, server: Any) -> None:
             assert line.recv(timeout=5) == bytes(4)
             line.send(b"\x01")
             start = line.recv(timeout=5)
+            assert isinstance(start, bytes)
             assert start[24:].endswith(b", simulated")
             line.send(bytes([3, 0, 0, 0, 0, 0, 0, 16, 0, 16]))
             pixels = b""
@@ -102,7 +104,7 @@ def test_who_has_no_business_there(cloud: RunningCloud, demo: Any, admin: Any, s
     refused(base)
     refused(url.replace("/console", "/elsewhere"))
     refused(url, origin="http://evil.example")
-    with dial(url, origin=cloud.url) as line:  # type: ignore[arg-type]
+    with dial(url, origin=Origin(cloud.url)) as line:
         read(line, b"> ")
     path = f"/os-console-auth-tokens/{token}"
     shown = call(admin, "GET", path, "2.31").json()["console"]

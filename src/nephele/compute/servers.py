@@ -250,9 +250,15 @@ class Servers:
     def order(self, caller: Context, server: Server, of: type[Order], **fields: Any) -> Order:
         """A command to the server's host that begins no operation."""
         now = self.clock.now()
-        common = {"id": "", "sent_at": now, "expires_at": now + seconds(20)}
-        token = self._delegate(caller, server.id, now + seconds(60))
-        return of(server_id=server.id, request_id=caller.request_id, token=token, **common, **fields)
+        return of(
+            id="",
+            expires_at=now + seconds(20),
+            server_id=server.id,
+            request_id=caller.request_id,
+            token=self._delegate(caller, server.id, now + seconds(60)),
+            sent_at=now,
+            **fields,
+        )
 
     def check_idle(self, server: Server, command: str) -> None:
         """Raise WRONG_STATE while something is being done to the server."""

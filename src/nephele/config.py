@@ -135,10 +135,12 @@ class ComputeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     Args:
         confirm_resize_after: seconds after which a resize that nobody decided on is confirmed; 0: never.
         resize_to_same_host: whether a resize may stay on its host; not set: only where there is no other host.
+        shelved_offload_after: seconds after which a shelved server leaves its host; 0: at once; -1: never by itself.
     """
 
     confirm_resize_after: float = 0
     resize_to_same_host: bool | None = None
+    shelved_offload_after: int = 0
 
 
 class IdentitySettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -125,7 +125,7 @@ class Conductor:
             user_id=server.user_id,
             availability_zone=server.availability_zone,
             flavor=server.flavor,
-            image_id=server.image_id,
+            image_id=server.shelved_image_id or server.image_id,
             image_properties=server.image.properties,
             devices=devices,
             nics=server.nics,
@@ -321,6 +321,14 @@ class Conductor:
         with self.store.write() as db:
             self.placement.release(server_id)
             self._take_from_host(db, server_id, {})
+
+    def delete_image(self, caller: Context, image_id: str) -> None:
+        """Delete an image.  Nothing there: nothing done."""
+        try:
+            self.images.delete(caller, image_id)
+        except Refused as refused:
+            if refused.status != 404:
+                raise
 
     def release_ports(self, server_id: str) -> None:
         """Let go of the server's ports; those made for it are deleted."""

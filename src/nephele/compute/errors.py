@@ -107,6 +107,30 @@ KEY_NOT_FOUND = Error("key_pair.not_found", 404, "Keypair {name} not found for u
 BAD_PUBLIC_KEY = Error("key_pair.bad_key", 400, "Keypair data is invalid: {reason}")
 FLAVOR_EXISTS = Error("flavor.exists", 409, "Flavor with {what} {value} already exists.")
 
+BAD_REBUILD_IMAGE = Error("server.bad_rebuild_image", 400, "Cannot find image for rebuild")
+IMAGE_UNACCEPTABLE = Error("server.image_unacceptable", 400, "Image {image_id} is unacceptable: {reason}")
+VOLUME_TOO_SMALL = Error(
+    "server.volume_too_small",
+    400,
+    "Volume is smaller than the minimum size specified in image metadata. Volume size is {have} bytes,"
+    " minimum size is {need} bytes.",
+)
+NO_HOST_FOR_REBUILD = Error(
+    "server.no_host_for_rebuild", 409, "No valid host was found. Host {host} can't run image {image_id}: {reason}"
+)
+NOT_OFFLOADED = Error(
+    "server.not_offloaded",
+    409,
+    "Specifying an availability zone or a host when unshelving server {server_id} with status {state} is not"
+    " supported: it must be shelved_offloaded.",
+)
+HOST_NOT_IN_ZONE = Error("server.host_not_in_zone", 409, "Host {host!r} is not in the availability zone {zone!r}.")
+SHELVED_IMAGE_GONE = Error(
+    "server.shelved_image_gone", 404, "Unshelve attempted but the image {image_id} cannot be found."
+)
+SHELVING_IMAGE_GONE = Error(
+    "server.shelving_image_gone", 409, "Image {image_id} was deleted while the server was put into it."
+)
 NO_BACKUP_OF_VOLUMES = Error("server.no_backup_of_volumes", 400, "Backup is not supported for volume-backed instances.")
 SNAPSHOT_QUOTA = Error("server.snapshot_quota", 403, "{reason}")
 NO_ROOT_DISK = Error("server.no_root_disk", 500, "Instance {server_id} has no disk that it boots from.")

@@ -15,7 +15,7 @@ from nephele.compute.flavors import Flavors
 from nephele.compute.groups import Groups
 from nephele.compute.hosts import Hosts
 from nephele.compute.key_pairs import KeyPairs
-from nephele.compute.model import BlockDevice, Flavor, ImageInfo, KeyPair, Server, Task, Vm
+from nephele.compute.model import BlockDevice, Flavor, FlavorInfo, ImageInfo, KeyPair, Server, Task, Vm
 from nephele.compute.operations.boot import BOOT, Boot
 from nephele.compute.quotas import UNLIMITED, ComputeQuotas
 from nephele.compute.requests import NewDevice, NewServer
@@ -142,8 +142,8 @@ class Launching:
         own = next((device for device in disks.of_image(image.properties) if device.boot_index == 0), None)
         self._check_bootable(caller, own)
         local = own is None and (root is None or root.destination == "local")
-        _check_size(image, flavor, local_root=local)
-        return _remembered(image, "" if own else request.image_id)
+        check_size(image, flavor, local_root=local)
+        return remembered(image, "" if own else request.image_id)
 
     def _check_bootable(self, caller: Context, root: NewDevice | None) -> None:
         """Refuse to boot from a volume, or a snapshot of one, that is not said to be bootable."""
@@ -315,7 +315,8 @@ def _network_refusal(refused: Refused) -> Refused:
     return (e.NETWORK_CONFLICT if refused.status == 409 else e.BAD_NETWORK)(reason=refused.message)
 
 
-def _check_size(image: Image, flavor: Flavor, *, local_root: bool) -> None:
+def check_size(image: Image, flavor: Flavor | FlavorInfo, *, local_root: bool) -> None:
+    """Refuse a flavor that is too small for the image.  Raises FLAVOR_RAM_TOO_SMALL, FLAVOR_DISK_TOO_SMALL."""
     if flavor.ram < image.min_ram:
         raise e.FLAVOR_RAM_TOO_SMALL(have=flavor.ram, image_id=image.id, need=image.min_ram)
     need = max(image.virtual_size or image.size or 0, image.min_disk * GB)
@@ -323,7 +324,7 @@ def _check_size(image: Image, flavor: Flavor, *, local_root: bool) -> None:
         raise e.FLAVOR_DISK_TOO_SMALL(have=flavor.disk * GB, need=need)
 
 
-def _remembered(image: Image, image_id: str) -> ImageInfo:
+def remembered(image: Image, image_id: str) -> ImageInfo:
     """What the server keeps of its image; `image_id` is empty for one that only a volume was made from."""
     return ImageInfo(
         id=image_id,

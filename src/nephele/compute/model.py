@@ -136,6 +136,7 @@ class Server(Struct, frozen=True):
     """A server, as its row holds it; the fields are the columns, in order.
 
     `number` counts up in a cloud and names the guest at the hypervisor; `node` is the hypervisor's host name.
+    A server that is shelved comes back from `shelved_image_id`, if its root disk is no volume.
     `power_state` is one of the driver's PowerState numbers.
     """
 
@@ -185,6 +186,8 @@ class Server(Struct, frozen=True):
     launched_at: Instant | None
     terminated_at: Instant | None
     deleted_at: Instant | None
+    shelved_image_id: str = ""
+    shelved_at: Instant | None = None
 
     @property
     def domain_name(self) -> str:

@@ -1,6 +1,7 @@
 """The operations on servers, one line each."""
 
 from nephele.compute.api import (
+    rebuild,
     rescue,
     security_groups,
     server_actions,
@@ -9,6 +10,7 @@ from nephele.compute.api import (
     server_labels,
     server_shares,
     servers,
+    shelve,
     snapshots,
 )
 from nephele.compute.api.security_groups import GroupName
@@ -44,6 +46,15 @@ SERVER_ROUTES = [
     Route("POST", ACTION, server_actions.resume, rule("os-suspend-server:resume"), action="resume", status=202),
     Route("POST", ACTION, rescue.rescue, rule("os-rescue"), rescue.Rescue | None, action="rescue"),
     Route("POST", ACTION, rescue.unrescue, rule("os-unrescue"), action="unrescue", status=202),
+    Route("POST", ACTION, rebuild.rebuild, rule("servers:rebuild"), rebuild.Rebuild, action="rebuild", status=202),
+    Route("POST", ACTION, shelve.shelve, rule("os-shelve:shelve"), bytes, action="shelve", status=202),
+    Route("POST", ACTION, shelve.offload, rule("os-shelve:shelve_offload"), bytes, action="shelveOffload", status=202),
+    Route("POST", ACTION, shelve.unshelve_plainly, rule("os-shelve:unshelve"), bytes, action="unshelve", status=202,
+          until=(2, 76)),
+    Route("POST", ACTION, shelve.unshelve_to_zone, rule("os-shelve:unshelve"), shelve.ToZone | None,
+          action="unshelve", status=202, since=(2, 77), until=(2, 90)),
+    Route("POST", ACTION, shelve.unshelve, rule("os-shelve:unshelve"), shelve.Unshelve | None, action="unshelve",
+          status=202, since=(2, 91)),
     Route("POST", ACTION, snapshots.create_image, rule("servers:create_image"), snapshots.CreateImage,
           action="createImage", status=202),
     Route("POST", ACTION, snapshots.create_backup, rule("os-create-backup"), snapshots.CreateBackup,

@@ -224,7 +224,7 @@ class Servers:
         with self.store.write() as db:
             server = self.show(caller, server_id)
             if "metadata" in values:
-                self._check_metadata(server.project_id, values["metadata"])
+                self.check_metadata(server.project_id, values["metadata"])
             db.execute(servers.update().where(servers.c.id == server.id).values(updated_at=self.clock.now(), **values))
             return rows.server_row(db, server_id)
 
@@ -281,7 +281,8 @@ class Servers:
         if server.locked and not caller.is_admin:
             raise LOCKED(server_id=server.id)
 
-    def _check_metadata(self, project_id: str, metadata: dict[str, str]) -> None:
+    def check_metadata(self, project_id: str, metadata: dict[str, str]) -> None:
+        """Refuse more metadata than a server of the project may have.  Raises TOO_MANY_ITEMS."""
         limit = self.quotas.limits(project_id)["metadata_items"]
         if limit != UNLIMITED and len(metadata) > limit:
             raise TOO_MANY_ITEMS(what="metadata items", limit=limit)

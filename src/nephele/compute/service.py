@@ -31,11 +31,13 @@ from nephele.compute.operations import OPERATIONS
 from nephele.compute.placing import Placing
 from nephele.compute.plugging import Plugging
 from nephele.compute.quotas import ComputeQuotas
+from nephele.compute.rebuilding import Rebuilding
 from nephele.compute.relocating import Relocating
 from nephele.compute.rescuing import Rescuing
 from nephele.compute.resizing import Resizing
 from nephele.compute.scheduler.service import Scheduler
 from nephele.compute.servers import Servers
+from nephele.compute.shelving import Shelving
 from nephele.compute.snapshots import Snapshots
 from nephele.compute.tables import block_devices
 from nephele.compute.tables import servers as servers_table
@@ -127,9 +129,12 @@ class Compute:
         self.servers = Servers(store, bus, clock, engine, self.quotas, identity.delegate)
         self.plugging = Plugging(self.servers, volumes, clock, ids)
         self.rescuing = Rescuing(store, self.servers, images, volumes)
+        self.rebuilding = Rebuilding(store, self.servers, images, volumes, self.key_pairs)
         self.snapshots = Snapshots(store, ids, self.servers, images, volumes, self.quotas)
         self.interfaces = Interfaces(self.servers, networks)
         self.consoles = Consoles(self.servers, clock, ids, settings.consoles)
+        offload_after = settings.compute.shelved_offload_after
+        self.shelving = Shelving(store, clock, ids, self.servers, self.snapshots, self.hosts, offload_after)
         self.labels = Labels(store, self.servers)
         self.actions = Actions(store)
         self.doctor = Doctor(self)
@@ -170,6 +175,7 @@ class Compute:
         while not self._stopping.wait(BEAT_EVERY):
             try:
                 self.hosts.note_alive((host,), CONTROL)
+                self.shelving.offload_old()
             except Exception:
                 log.exception("the heartbeat failed; it goes on")
 

@@ -55,6 +55,8 @@ servers = sa.Table(
     sa.Column("launched_at", sa.BigInteger),
     sa.Column("terminated_at", sa.BigInteger),
     sa.Column("deleted_at", sa.BigInteger),
+    sa.Column("shelved_image_id", sa.Text, nullable=False, default="", server_default=""),
+    sa.Column("shelved_at", sa.BigInteger),
 )
 _ALIVE = sa.text("deleted_at IS NULL")
 sa.Index("servers_of_project", servers.c.project_id, servers.c.created_at, servers.c.id)

@@ -196,6 +196,13 @@ def release_ports(work: Work, server_id: str) -> None:
             free_port(work, port)
 
 
+def unbind_ports(work: Work, server_id: str) -> None:
+    """Take a server's ports from its host; they stay the server's."""
+    for port in PORTS.read(work, _OF_SERVER.rows(work.db, server=server_id)):
+        if port.host:
+            change_port(work, port, msgspec.structs.replace(port, host=""))
+
+
 def attach_port(work: Work, ask: AllocatePorts) -> BoundPort:
     """Make (or take) and bind one more port for a server that runs, whatever ports it has.
 

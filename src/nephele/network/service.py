@@ -136,6 +136,11 @@ class Networks:
         with self.core.writing(SERVICE) as work:
             servers.release_ports(work, server_id)
 
+    def unbind(self, server_id: str) -> None:
+        """Take a server's ports from its host; they stay the server's.  Idempotent."""
+        with self.core.writing(SERVICE) as work:
+            servers.unbind_ports(work, server_id)
+
     def attach_port(self, context: Context, ask: AllocatePorts) -> BoundPort:
         """Bind one more port to a server, in the caller's name (the message's token is not used)."""
         with self.core.writing(context) as work:

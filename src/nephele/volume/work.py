@@ -290,7 +290,8 @@ def _reimaged(parts: Parts, db: sa.Connection, work: Work[Reimage]) -> None:
     assert data.layout is not None
     values = {"format": data.layout.format, "bootable": True, "image_metadata": data.words}
     rows.move(db, data.volume_id, None, **values, image_id=data.image.id, updated_at=parts.clock.now())
-    rows.move(db, data.volume_id, (V.DOWNLOADING,), status=data.arrives, previous_status=None)
+    if rows.move(db, data.volume_id, (V.DOWNLOADING,), status=data.arrives, previous_status=None):
+        rows.settle(db, data.volume_id, parts.clock.now())  # who had it reserved may have gone meanwhile
 
 
 def _not_reimaged(parts: Parts, db: sa.Connection, work: Work[Reimage], failure: Failure) -> None:

@@ -127,7 +127,9 @@ class Settle(Command, frozen=True, kw_only=True):
 
 
 class Destroy(Command, frozen=True, kw_only=True):
-    """Remove the guest and its local disks."""
+    """Remove the guest and its local disks, but those with the device names `keep`."""
+
+    keep: tuple[str, ...] = ()
 
 
 class ReadConsole(Command, frozen=True, kw_only=True):

@@ -8,8 +8,10 @@ from nephele.compute.operations.interfaces import ATTACH_INTERFACE, DETACH_INTER
 from nephele.compute.operations.live_migrate import LIVE_MIGRATE
 from nephele.compute.operations.plugging import ATTACH_VOLUME, DETACH_VOLUME, EXTEND_VOLUME
 from nephele.compute.operations.power import REBOOT, REBOOT_HARD, START, STOP
+from nephele.compute.operations.rebuild import REBUILD
 from nephele.compute.operations.rescue import RESCUE, UNRESCUE
 from nephele.compute.operations.resize import CONFIRM_RESIZE, MIGRATE, RESIZE, REVERT_RESIZE
+from nephele.compute.operations.shelve import SHELVE, SHELVE_OFFLOAD, UNSHELVE
 from nephele.compute.operations.snapshot import BACKUP, SNAPSHOT
 
 OPERATIONS = (
@@ -20,6 +22,7 @@ OPERATIONS = (
     *(SNAPSHOT, BACKUP),
     *(RESIZE, MIGRATE, CONFIRM_RESIZE, REVERT_RESIZE),
     *(LIVE_MIGRATE, EVACUATE),
+    *(REBUILD, SHELVE, SHELVE_OFFLOAD, UNSHELVE),
     *(ATTACH_VOLUME, DETACH_VOLUME, EXTEND_VOLUME),
     *(ATTACH_INTERFACE, DETACH_INTERFACE),
 )
@@ -41,14 +44,18 @@ __all__ = [
     "PAUSE",
     "REBOOT",
     "REBOOT_HARD",
+    "REBUILD",
     "RESCUE",
     "RESIZE",
     "RESUME",
     "REVERT_RESIZE",
+    "SHELVE",
+    "SHELVE_OFFLOAD",
     "SNAPSHOT",
     "START",
     "STOP",
     "SUSPEND",
     "UNPAUSE",
     "UNRESCUE",
+    "UNSHELVE",
 ]

@@ -53,6 +53,16 @@ def release_resources(conductor: Conductor, work: Work[Delete]) -> None:
         conductor.placement.release(work.subject)
 
 
+def forget_shelved(conductor: Conductor, work: Work[Delete]) -> None:
+    """The image that a shelved server would have come back from goes with it."""
+    image_id = conductor.server(work.subject).shelved_image_id
+    if image_id:
+        try:
+            conductor.delete_image(work.context, image_id)
+        except Refused as refused:
+            work.trace.spans[-1].detail["image"] = f"{image_id} stays: {refused.message}"
+
+
 def try_again(_conductor: Conductor, work: Work[Delete], failure: Failure) -> str:
     """What failed is tried again, a little later each time."""
     work.data.tries += 1
@@ -75,6 +85,7 @@ DELETE = server_operation(
         Step("volumes", drop_volumes, FORWARD, Task.DELETING),
         Step("ports", release_ports, FORWARD, Task.DELETING),
         Step("resources", release_resources, FORWARD, Task.DELETING),
+        Step("image", forget_shelved, FORWARD, Task.DELETING),
     ),
     on_done=bury,
     rewind=try_again,

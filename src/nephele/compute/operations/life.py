@@ -1,6 +1,7 @@
 """How an operation moves its server through the table of states; nothing else writes them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from nephele.compute.lifecycle import LIFE
 from nephele.compute.model import Fault, Vm
 from nephele.compute.states import Shown
 from nephele.compute.virt.driver import PowerState
-from nephele.kernel.operations import INTERRUPTED, OVERDUE, Failure, Operation, Step, Work
+from nephele.kernel.operations import INTERRUPTED, OVERDUE, Do, Failure, Operation, Step, Work
 
 Data = TypeVar("Data", bound=Struct)
 
@@ -26,6 +27,10 @@ class ServerData(Struct, kw_only=True):
     """The VM state that the command found."""
     becomes: str = ""
     """The VM state at which it arrives, where its steps found that it isn't the table's."""
+    fails: str = ""
+    """The VM state that a failure leaves from now on, where that isn't the table's."""
+    passes: tuple[str, ...] = ()
+    """The steps that this time are passed over: they show nothing and do nothing."""
 
 
 def server_operation(
@@ -53,7 +58,7 @@ def server_operation(
     quiet = not move.shows and not move.arrives
 
     def step(conductor: Conductor, db: sa.Connection, work: Work[Any], begun: Step) -> None:
-        if not quiet:
+        if not quiet and begun.name not in work.data.passes:
             show(conductor, db, work, begun)
 
     def done(conductor: Conductor, db: sa.Connection, work: Work[Any]) -> None:
@@ -66,18 +71,27 @@ def server_operation(
         if on_failed is not None:
             on_failed(conductor, db, work, failure)
         if not quiet:
-            fail(conductor, db, work, Vm(move.fails) if move.fails else None, failure)
+            left = work.data.fails or move.fails
+            fail(conductor, db, work, Vm(left) if left else None, failure)
 
     return Operation(
         kind=command,
         data=data,
         within=move.within,
-        steps=steps,
+        steps=tuple(replace(each, do=_unless_passed(each.do)) for each in steps),
         on_step=step,
         on_done=done,
         on_failed=failed,
         rewind=rewind,
     )
+
+
+def _unless_passed(do: Do) -> Do:
+    def do_unless_passed(conductor: Conductor, work: Work[Any]) -> None:
+        if work.step not in work.data.passes:
+            do(conductor, work)
+
+    return do_unless_passed
 
 
 def show(conductor: Conductor, db: sa.Connection, work: Work[Any], step: Step) -> None:

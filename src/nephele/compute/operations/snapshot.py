@@ -98,7 +98,7 @@ def discard(conductor: Conductor, work: Work[Any]) -> None:
     drop_copy(conductor, work)
     for snapshot_id in work.data.snapshots.values():
         conductor.volumes.discard_snapshot(work.context, snapshot_id)
-    delete_image(conductor, work, work.data.image_id)
+    conductor.delete_image(work.context, work.data.image_id)
 
 
 def drop_copy(conductor: Conductor, work: Work[Any]) -> None:
@@ -113,15 +113,6 @@ def drop_copy(conductor: Conductor, work: Work[Any]) -> None:
             raise
     else:
         data.power_state = answer.power_state
-
-
-def delete_image(conductor: Conductor, work: Work[Any], image_id: str) -> None:
-    """Delete an image.  Nothing there: nothing done."""
-    try:
-        conductor.images.delete(work.context, image_id)
-    except Refused as refused:
-        if refused.status != 404:
-            raise
 
 
 def describe(conductor: Conductor, work: Work[Any]) -> None:
@@ -202,7 +193,7 @@ def rotate(conductor: Conductor, work: Work[Any]) -> None:
     alike = {"image_type": "backup", "backup_type": data.backup_type, "instance_uuid": work.subject}
     for image in conductor.images.alike(work.context, alike)[data.rotation :]:
         if not image.protected:
-            delete_image(conductor, work, image.id)
+            conductor.delete_image(work.context, image.id)
 
 
 def _steps(begins: Task, event: str) -> tuple[Step, ...]:

@@ -115,4 +115,18 @@ class Selection(Struct, frozen=True, kw_only=True):
     spans: tuple[Span, ...] = ()
 
 
+class CheckHost(Struct, frozen=True, kw_only=True):
+    """Whether a host that has a server can also run what is asked for; room and zone are not looked at."""
+
+    host: str
+    asked: SelectHost
+
+
+class HostChecked(Struct, frozen=True):
+    """Why not; empty: it can."""
+
+    reason: str = ""
+
+
+CHECK_HOST = Method("scheduler.check_host", CheckHost, HostChecked)
 SELECT_HOST = Method("scheduler.select_host", SelectHost, Selection)

@@ -7,8 +7,16 @@ from msgspec.structs import replace
 
 from nephele.compute.scheduler.decision import Decision, HostVerdict
 from nephele.compute.scheduler.errors import NO_VALID_HOST
+from nephele.compute.scheduler.filters import prepare
 from nephele.compute.scheduler.hosts import JoinedHosts
-from nephele.compute.scheduler.messages import SELECT_HOST, SelectHost, Selection
+from nephele.compute.scheduler.messages import (
+    CHECK_HOST,
+    SELECT_HOST,
+    CheckHost,
+    HostChecked,
+    SelectHost,
+    Selection,
+)
 from nephele.compute.scheduler.model import HostSource, HostState, SelectRequest, Settings
 from nephele.compute.scheduler.resources import read_request
 from nephele.compute.scheduler.select import select_hosts
@@ -21,6 +29,8 @@ from nephele.placement.service import Placement
 log = logging.getLogger(__name__)
 
 ALTERNATES = 3
+OF_THE_IMAGE = frozenset({"Traits", "ImagePropertiesFilter", "IsolatedHostsFilter"})
+"""The checks whose answer another image can change."""
 
 
 class Scheduler:
@@ -45,6 +55,7 @@ class Scheduler:
     def serve(self, bus: Bus) -> None:
         """Take requests from the bus."""
         bus.serve(SELECT_HOST, self._answer_bus)
+        bus.serve(CHECK_HOST, self.check_host)
 
     def _answer_bus(self, asked: SelectHost) -> Selection:
         """Steps 6 and 7 of a launch, recorded."""
@@ -106,6 +117,18 @@ class Scheduler:
             host=host.host, hypervisor_hostname=host.hypervisor_hostname, provider_uuid=host.provider_uuid
         )
         return self._answer(request, Decision(hosts=len(hosts), fitting=1, best=(chosen,)), chosen, {})
+
+    def check_host(self, ask: CheckHost) -> HostChecked:
+        """Whether a server's own host can run another image; only what an image may ask for is checked."""
+        request = read_request(ask.asked)
+        host = next((host for host in self._hosts.now() if host.host == ask.host), None)
+        if host is None:
+            return HostChecked("the host is gone")
+        for name, test in prepare(request, self.settings):
+            if name in OF_THE_IMAGE and not test.passes(host):
+                refusal = test.why(host)
+                return HostChecked(f"{refusal.reason} {refusal.detail}".strip())
+        return HostChecked()
 
     def _decide(self, request: SelectRequest, *, explain: bool) -> Decision:
         return select_hosts(request, self._hosts.now(), self.settings, explain=explain)

@@ -3,9 +3,9 @@
 import secrets
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
-from nephele.compute.api import server_views as views
 from nephele.compute.api.server_bodies import (
     Bool,
     Hostname,
@@ -14,9 +14,10 @@ from nephele.compute.api.server_bodies import (
     Uuid,
     canonical_ip,
     check_fields,
+    check_hostname,
     truth,
 )
-from nephele.compute.api.servers import NOT_OF_CHANGES, look_around
+from nephele.compute.api.servers import NOT_OF_CHANGES, show
 from nephele.compute.rebuilding import Wanted
 from nephele.kernel.errors import BAD_REQUEST
 from nephele.web.call import Call
@@ -61,9 +62,8 @@ def rebuild(compute: "Compute", call: Call) -> Reply:
     check_fields(asked, call.version, SINCE)
     _check_words(asked, call)
     server = compute.rebuilding.rebuild(call.context, call.path["server_id"], _wanted(asked, call.version))
-    body = views.detail(call, server, look_around(compute, call, [server]), single=True)
-    if call.version < (2, 75):
-        body = {name: value for name, value in body.items() if _was_shown(name, call.version)}
+    named = msgspec.json.decode(show(compute, call)["server"], type=dict[str, Raw])
+    body: dict[str, Any] = {name: value for name, value in named.items() if _is_shown(name, call.version)}
     if call.version >= (2, 57):
         body["user_data"] = server.user_data
     body["adminPass"] = asked.adminPass or secrets.token_urlsafe(9)
@@ -71,6 +71,8 @@ def rebuild(compute: "Compute", call: Call) -> Reply:
 
 
 def _check_words(asked: Rebuild, call: Call) -> None:
+    if asked.hostname is not UNSET:
+        check_hostname(asked.hostname, call.version)
     if asked.personality is not UNSET and call.version >= (2, 57):
         raise BAD_REQUEST(reason="personality: file injection was removed with microversion 2.57; use user_data.")
     if asked.personality:
@@ -102,6 +104,8 @@ def _address(text: str | UnsetType, version: int) -> str | UnsetType:
     return UNSET if text is UNSET else canonical_ip(text, version)
 
 
-def _was_shown(name: str, version: Version) -> bool:
-    """Whether answers to changes showed this before 2.75."""
-    return (name == "key_name" and version >= (2, 54)) or not name.startswith(NOT_OF_CHANGES)
+def _is_shown(name: str, version: Version) -> bool:
+    """Whether the answer shows this: before 2.75 not all."""
+    if version >= (2, 75) or (name == "key_name" and version >= (2, 54)):
+        return True
+    return not name.startswith(NOT_OF_CHANGES)

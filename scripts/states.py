@@ -59,7 +59,7 @@ command arrives, and in what Nephele differs."""
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *_commands(), *_by_state(), *_statuses(), *_differences()]) + "\n"
+    return "\n".join([HEAD, *_picture(), *_commands(), *_by_state(), *_statuses(), *_differences()]) + "\n"
 
 
 def _commands() -> list[str]:
@@ -92,6 +92,27 @@ def _tasks(move: Move) -> str:
     if move.activities == ALWAYS:
         return "any task"
     return ", ".join(task or "no task" for task in Task if task in move.activities)
+
+
+def _picture() -> list[str]:
+    """The moves from state to state, drawn by Mermaid; what is allowed everywhere, or leads nowhere, is left out."""
+    lines = ["## Picture", "", "```mermaid", "stateDiagram-v2"]
+    lines += [f"    {_node(vm)}: {vm}" for vm in Vm]
+    lines += ["    [*] --> building: create", "    building --> active: create"]
+    labels: dict[tuple[str, str], list[str]] = {}
+    for move in LIFE:
+        if move.arrives and move.states != ANY:
+            for vm in Vm:
+                if vm in move.states and vm != move.arrives:
+                    labels.setdefault((_node(vm), _node(move.arrives)), []).append(move.command)
+    lines += [f"    {here} --> {there}: {', '.join(commands)}" for (here, there), commands in labels.items()]
+    anywhere = [move for move in LIFE if move.arrives and move.states == ANY]
+    lines += [f"    active --> {_node(move.arrives)}: {move.command} (from any state)" for move in anywhere]
+    return [*lines, "    deleted --> [*]", "```", ""]
+
+
+def _node(vm: str) -> str:
+    return vm.replace("-", "_")
 
 
 def _by_state() -> list[str]:

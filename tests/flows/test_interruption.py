@@ -67,6 +67,21 @@ def test_a_hard_reboot_takes_over_from_a_soft_one(slow: RunningCloud, server_id:
     assert settle(demo, server_id) == "GONE"
 
 
+def test_what_is_under_way_tells_its_step_and_deadline(slow: RunningCloud, server_id: str) -> None:
+    demo, admin = connect(slow, "nephele"), connect(slow, "nephele-admin")
+    path = f"{slow.url}/nephele/v1/operations"
+    assert demo.session.get(path).json() == {"operations": []}
+    stop = demo.compute.post(f"/servers/{server_id}/action", json={"os-stop": None})
+    for user in (demo, admin):
+        (told,) = user.session.get(f"{path}?subject={server_id}").json()["operations"]
+        assert (told["kind"], told["step"], told["subject"]) == ("stop", "guest", server_id)
+        assert told["request_id"] == stop.headers["x-openstack-request-id"]
+        assert 170 < told["seconds_left"] <= 180
+    demo.compute.delete(f"/servers/{server_id}")
+    assert settle(demo, server_id) == "GONE"
+    assert demo.session.get(path).json() == {"operations": []}
+
+
 def test_what_was_interrupted_says_so(slow: RunningCloud, server_id: str) -> None:
     demo = connect(slow, "nephele")
     stop = demo.compute.post(f"/servers/{server_id}/action", json={"os-stop": None})

@@ -203,6 +203,7 @@ NEPHELE_ROUTES = [
     Route("GET", "/v1/servers/{server_id}/trace", nephele.trace),
     Route("GET", "/v1/servers/{server_id}/explain", nephele.explain),
     Route("POST", "/v1/explain", nephele.explain_request, body=nephele.ExplainBody),
+    Route("GET", "/v1/operations", nephele.operations),
     Route("GET", "/v1/doctor", nephele.doctor, "nephele:doctor"),
     Route("POST", "/v1/reap", nephele.reap, "nephele:reap"),
 ]

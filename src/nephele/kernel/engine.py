@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from nephele.kernel.bus import Bus, Method
-from nephele.kernel.clock import Clock, seconds
+from nephele.kernel.clock import Clock, Instant, seconds
 from nephele.kernel.context import Context
 from nephele.kernel.drive import Around, Drive, Leased, LostLeaseError, StoppedError, failure_of
 from nephele.kernel.ids import Ids
@@ -28,6 +28,23 @@ log = logging.getLogger(__name__)
 LEASE = seconds(30)
 QUEUED = seconds(5)
 """An operation that nobody took for so long is called again."""
+
+
+class UnderWay(Struct, frozen=True):
+    """An operation that is not over: what it waits for and until when."""
+
+    id: str
+    kind: str
+    subject: str
+    project_id: str
+    request_id: str
+    state: str
+    step: str
+    after: str
+    """The operation that must be over first, if there is one."""
+    interrupted_by: str
+    created_at: Instant
+    deadline: Instant
 
 
 class Run(Struct, frozen=True):
@@ -241,6 +258,21 @@ class Engine:
             mine = sa.and_(operations.c.subject == subject, operations.c.state.in_(OPEN))
             newest = sa.select(operations.c.id).where(mine).order_by(operations.c.created_at.desc()).limit(1)
             return db.execute(newest).scalar_one_or_none() or ""
+
+    def under_way(self, project_id: str = "", subject: str = "") -> list[UnderWay]:
+        """What is not over yet, the first to be overdue first; of one project or subject, or all."""
+        c = operations.c
+        query = operations.select().where(c.state.in_(OPEN)).order_by(c.deadline)
+        if project_id:
+            query = query.where(c.project_id == project_id)
+        if subject:
+            query = query.where(c.subject == subject)
+        with self.store.read() as db:
+            return [self._under_way(row) for row in db.execute(query)]
+
+    def _under_way(self, row: sa.Row[Any]) -> UnderWay:
+        told = {name: getattr(row, name) for name in UnderWay.__struct_fields__}
+        return UnderWay(**told | {"step": self._known[row.kind].operation.steps[row.step].name})
 
     def running(self, subject: str) -> list[str]:
         """The kinds of the operations that are under way on the subject."""

@@ -67,6 +67,32 @@ def _step(span: Span) -> dict[str, Any]:
     }
 
 
+def operations(compute: "Compute", call: Call) -> dict[str, Any]:
+    """What is under way, with the step that it is at and when that must be over; `subject` names one thing."""
+    project_id = "" if call.may("nephele:doctor") else call.context.project_id or "none"
+    found = compute.engine.under_way(project_id, call.query.get("subject"))
+    now = compute.clock.now()
+    return {
+        "operations": [
+            {
+                "id": it.id,
+                "kind": it.kind,
+                "subject": it.subject,
+                "project_id": it.project_id,
+                "request_id": it.request_id,
+                "state": it.state,
+                "step": it.step,
+                "waits_for": it.after or None,
+                "interrupted_by": it.interrupted_by or None,
+                "started_at": iso_micros(it.created_at) + "Z",
+                "deadline": iso_micros(it.deadline) + "Z",
+                "seconds_left": round((it.deadline - now) / 1e6, 1),
+            }
+            for it in found
+        ]
+    }
+
+
 def doctor(compute: "Compute", _call: Call) -> dict[str, Any]:
     """What is left over, stuck or overdue in the whole cloud."""
     return {"findings": [msgspec.to_builtins(finding) for finding in compute.doctor.look()]}

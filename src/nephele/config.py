@@ -2,10 +2,10 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from nephele.compute.scheduler.model import Settings as Filtering
 from nephele.identity.model import Compliance, Hashing
@@ -136,11 +136,13 @@ class ComputeSettings(Struct, frozen=True, forbid_unknown_fields=True):
         confirm_resize_after: seconds after which a resize that nobody decided on is confirmed; 0: never.
         resize_to_same_host: whether a resize may stay on its host; not set: only where there is no other host.
         shelved_offload_after: seconds after which a shelved server leaves its host; 0: at once; -1: never by itself.
+        reclaim_after: seconds that a deleted server can still be restored; 0: it is deleted at once.
     """
 
     confirm_resize_after: float = 0
     resize_to_same_host: bool | None = None
     shelved_offload_after: int = 0
+    reclaim_after: Annotated[int, Meta(ge=0)] = 0
 
 
 class IdentitySettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -102,6 +102,8 @@ def test_what_needs_a_guest_refuses_an_unknown_one(rig: Rig) -> None:
         lambda: driver.resume(spec),
         lambda: driver.rescue(spec, 0),
         lambda: driver.unrescue(spec, run=True),
+        lambda: driver.set_password(SERVER, "root", "secret"),
+        lambda: driver.inject_nmi(SERVER),
         lambda: driver.attach_disk(SERVER, rig.volume),
         lambda: driver.detach_disk(SERVER, rig.volume, 1),
         lambda: driver.attach_nic(SERVER, rig.nic()),
@@ -197,10 +199,30 @@ def test_a_rescue_that_can_not_be_leaves_the_guest_alone(rig: Rig) -> None:
     assert rig.driver.power_state(SERVER) is PowerState.RUNNING
 
 
-def test_a_guest_that_is_off_can_not_be_paused_or_suspended(rig: Rig) -> None:
+def test_a_paused_guest_takes_no_password(rig: Rig) -> None:
+    rig.driver.spawn(rig.spec())
+    rig.driver.pause(SERVER)
+    with pytest.raises(Refused) as refusal:
+        rig.driver.set_password(SERVER, "root", "secret")
+    assert refused(refusal) is GUEST_NOT_RUNNING
+
+
+def test_a_guest_can_be_interrupted(rig: Rig) -> None:
+    rig.driver.spawn(rig.spec())
+    rig.wait_ready()
+    for _ in range(2):
+        rig.driver.inject_nmi(SERVER)
+    assert rig.driver.power_state(SERVER) is PowerState.RUNNING
+
+
+def test_a_guest_that_is_off_takes_none_of_these(rig: Rig) -> None:
     rig.driver.spawn(rig.spec())
     rig.driver.stop(SERVER, 0)
-    for ask in (rig.driver.pause, rig.driver.unpause, rig.driver.suspend):
+    off: tuple[Callable[[str], None], ...] = (
+        *(rig.driver.pause, rig.driver.unpause, rig.driver.suspend, rig.driver.inject_nmi),
+        lambda server_id: rig.driver.set_password(server_id, "root", "secret"),
+    )
+    for ask in off:
         with pytest.raises(Refused) as refusal:
             ask(SERVER)
         assert refused(refusal) is GUEST_NOT_RUNNING

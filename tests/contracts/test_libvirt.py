@@ -11,7 +11,7 @@ from tests.contracts.guest_os import boot_sector
 from tests.contracts.rig import SERVER, Rig
 
 from nephele.compute.virt.driver import BlankDisk, Disk, PowerState
-from nephele.compute.virt.errors import DETACH_REFUSED, DISK_MISSING, HYPERVISOR_REFUSED
+from nephele.compute.virt.errors import AGENT_SILENT, DETACH_REFUSED, DISK_MISSING, HYPERVISOR_REFUSED
 from nephele.compute.virt.libvirt import open_driver
 from nephele.compute.virt.libvirt.layout import Layout
 from nephele.kernel.errors import Refused
@@ -52,6 +52,15 @@ def test_a_power_button_that_is_pressed_too_early_is_pressed_again(libvirt: Rig)
     libvirt.driver.stop(SERVER, 30)
     assert libvirt.driver.power_state(SERVER) is PowerState.SHUTDOWN
     assert b"bye" in libvirt.driver.console_output(SERVER, 1000)
+
+
+def test_a_guest_without_an_agent_takes_no_password(libvirt: Rig) -> None:
+    libvirt.driver.spawn(libvirt.spec())
+    libvirt.wait_console(b"ready")
+    with pytest.raises(Refused) as refusal:
+        libvirt.driver.set_password(SERVER, "root", "secret")
+    assert refusal.value.error is AGENT_SILENT
+    assert "secret" not in refusal.value.message
 
 
 def test_a_guest_that_does_not_listen_loses_its_plug(libvirt: Rig) -> None:

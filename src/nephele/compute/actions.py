@@ -26,6 +26,10 @@ NAMES = {
     "confirm_resize": "confirmResize",
     "revert_resize": "revertResize",
     "live_migrate": "live-migration",
+    "set_password": "changePassword",
+    "crash_dump": "trigger_crash_dump",
+    "soft_delete": "delete",
+    "reset_state": "resetState",
 }
 """What the API calls an operation, where it is not its kind."""
 

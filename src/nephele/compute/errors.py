@@ -59,6 +59,10 @@ BAD_RESCUE_DEVICE = Error("server.bad_rescue_device", 400, "Requested rescue dev
 VOLUME_NOT_IN_USE = Error(
     "server.volume_not_in_use", 409, "volume '{volume_id}' status must be 'in-use'. Currently in '{status}' status"
 )
+AGENT_DISABLED = Error("server.agent_disabled", 409, "QEMU guest agent is not enabled")
+NO_AGENT = Error("server.no_agent", 501, "Unable to set password on instance: no agent answers in it")
+PASSWORD_FAILED = Error("server.password_failed", 409, "Failed to set admin password on {server_id} because {reason}")
+REMOVED = Error("server.removed_action", 410, "This action existed for one hypervisor only, and was removed with it.")
 LOCKED = Error("server.locked", 409, "Instance {server_id} is locked")
 VOLUME_NOT_ATTACHED = Error(
     "server.volume_not_attached", 404, "Instance {server_id} is not attached to volume {volume_id}"

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from nephele.compute import metadata, nics
+from nephele.compute import metadata, nics, sealing
 from nephele.compute.model import BlockDevice, Server
 from nephele.compute.rows import block_device, server_row
 from nephele.compute.tables import block_devices
@@ -46,12 +46,33 @@ class GuestData:
                 server = server_row(db, found[0])
         except Refused as refused:
             return MetadataAnswer(status=refused.status, body=refused.message.encode())
+        if metadata.is_password(ask.path):
+            return self._password(server, ask)
+        if ask.method == "POST":
+            return MetadataAnswer(status=405)
         ports = self._ports(server)
         body = metadata.answer(server, ports, self._devices(server, ports), ask.path, self._vendor_data)
         if body is None:
             return MetadataAnswer(status=404, body=b"404 Not Found\n")
         kind = "application/json" if ask.path.endswith(".json") else "text/plain; charset=UTF-8"
         return MetadataAnswer(status=200, content_type=kind, body=body)
+
+    def _password(self, server: Server, ask: MetadataAsk) -> MetadataAnswer:
+        """A guest tells its administrator's password, sealed with its key, once; it can read what it told."""
+        with self.store.write() as db:
+            told = sealing.find(db, server.id)
+            if ask.method != "POST":
+                return MetadataAnswer(status=200, body=told.encode())
+            if told:
+                return MetadataAnswer(status=409)
+            try:
+                sealed = ask.body.decode()
+            except UnicodeDecodeError:
+                return MetadataAnswer(status=400, body=b"a password is told as text\n")
+            if len(ask.body) > sealing.MOST:
+                return MetadataAnswer(status=400, body=b"Request is too large.\n")
+            sealing.keep(db, server.id, sealed)
+        return MetadataAnswer(status=200)
 
     def files(self, server: Server) -> dict[str, bytes]:
         """The files of the server's config drive, by path."""

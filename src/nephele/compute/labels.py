@@ -103,6 +103,7 @@ class Labels:
             who = _lock_holder(caller, server)
             if server.locked and who == OWNER:
                 return
+            self._note(caller, server, "lock")
             self._write_lock(caller, server, locked=True, locked_by=who, locked_reason=reason)
 
     def unlock(self, caller: Context, server_id: str, may_override: Callable[[], None]) -> None:
@@ -111,7 +112,11 @@ class Labels:
             server = self.servers.show(caller, server_id)
             if server.locked_by and server.locked_by != _lock_holder(caller, server):
                 may_override()
+            self._note(caller, server, "unlock")
             self._write_lock(caller, server, locked=False, locked_by="", locked_reason=None)
+
+    def _note(self, caller: Context, server: Server, action: str) -> None:
+        self.servers.engine.note(action, caller, server.id, event=f"api_{action}")
 
     def _write_lock(self, caller: Context, server: Server, **values: Any) -> None:
         self.servers.update(caller, server.id, **values)

@@ -304,7 +304,8 @@ class Launching:
         )
         state = {"vm_state": server.vm_state, "task_state": server.task_state, "power_state": "NOSTATE"}
         done = [msgspec.structs.replace(span, state=state) for span in (*spans, accepted)]
-        data = Boot(want_host=request.host, want_node=request.node)
+        password = request.admin_pass if server.config_drive else ""
+        data = Boot(want_host=request.host, want_node=request.node, admin_pass=password)
         self.engine.begin(BOOT.kind, data, caller, server.id, spans=tuple(done))
 
 

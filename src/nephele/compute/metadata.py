@@ -37,6 +37,7 @@ EC2_VERSIONS = (
     "2009-04-04",
     "latest",
 )
+PASSWORD = "password"  # noqa: S105 - a name
 _json = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -191,6 +192,12 @@ def answer(
     return None
 
 
+def is_password(path: str) -> bool:
+    """Whether a path is where a guest tells its administrator's password."""
+    parts = [part for part in path.split("/") if part]
+    return len(parts) == 3 and parts[0] == "openstack" and parts[1] in OPENSTACK_VERSIONS and parts[2] == PASSWORD
+
+
 def _openstack(found: dict[str, bytes], parts: list[str]) -> bytes | None:
     if not parts:
         return "\n".join(OPENSTACK_VERSIONS).encode()
@@ -198,7 +205,7 @@ def _openstack(found: dict[str, bytes], parts: list[str]) -> bytes | None:
         return None
     here = {path.rsplit("/", 1)[1]: content for path, content in found.items() if path.startswith("openstack/")}
     if len(parts) == 1:
-        return "\n".join(sorted(here)).encode()
+        return "\n".join(sorted((*here, PASSWORD))).encode()
     return here.get(parts[1]) if len(parts) == 2 else None
 
 

@@ -26,6 +26,7 @@ _READ = (
     "server-metadata:show",
     "os-server-tags:index",
     "os-server-tags:show",
+    "os-server-password:show",
     "os-attach-interfaces:list",
     "os-attach-interfaces:show",
     "os-volumes-attachments:index",
@@ -84,6 +85,11 @@ _WRITE = (
     "os-pause-server:unpause",
     "os-suspend-server:suspend",
     "os-suspend-server:resume",
+    "os-admin-password",
+    "os-server-password:clear",
+    "os-deferred-delete:restore",
+    "os-deferred-delete:force",
+    "servers:trigger_crash_dump",
     "os-rescue",
     "os-unrescue",
     "os-volumes-attachments:delete",
@@ -167,6 +173,8 @@ _ADMIN = (
     "os-aggregates:set_metadata",
     "os-simple-tenant-usage:list",
     "os-lock-server:unlock:unlock_override",
+    "os-admin-actions:reset_state",
+    "os-admin-actions:inject_network_info",
     "os-server-groups:index:all_projects",
 )
 _ANYONE = ("os-floating-ip-pools", "os-quota-sets:defaults", "os-availability-zone:list", "limits", "extensions")

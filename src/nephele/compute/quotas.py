@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from nephele.compute.errors import QUOTA_EXCEEDED
-from nephele.compute.model import FlavorInfo
+from nephele.compute.model import FlavorInfo, Vm
 from nephele.compute.tables import compute_quotas, key_pairs, server_groups, servers
 from nephele.config import Quotas
 from nephele.kernel.statements import Statement
@@ -26,7 +26,7 @@ _LIMITS = Statement(
 _USED = Statement(
     sa.select(
         sa.func.count(), sa.func.coalesce(sa.func.sum(_s.vcpus), 0), sa.func.coalesce(sa.func.sum(_s.ram), 0)
-    ).where(_s.project_id == sa.bindparam("project"), _s.deleted_at.is_(None))
+    ).where(_s.project_id == sa.bindparam("project"), _s.deleted_at.is_(None), _s.vm_state != Vm.SOFT_DELETED)
 )
 
 
@@ -86,7 +86,7 @@ class ComputeQuotas:
             db.execute(compute_quotas.delete().where(compute_quotas.c.scope == scope))
 
     def used(self, project_id: str) -> Used:
-        """What the project's servers use now; deleted ones do not count, those in ERROR do."""
+        """What the project's servers use now; deleted ones, the softly deleted too, do not count, those in ERROR do."""
         with self.store.read() as db:
             return Used(*_USED.rows(db, project=project_id)[0])
 

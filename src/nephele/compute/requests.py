@@ -52,4 +52,6 @@ class NewServer(Struct, frozen=True, kw_only=True):
     hostname: str = ""
     access_ip_v4: str = ""
     access_ip_v6: str = ""
+    admin_pass: str = ""
+    """For the config drive, where the server has one."""
     disk_config: str = "AUTO"

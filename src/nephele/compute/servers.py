@@ -213,6 +213,10 @@ class Servers:
         """Interrupt what the command may interrupt; the operation after which it begins."""
         if server.task_state == Task.NONE and Task.DELETING not in LIFE[command].activities:
             return self.engine.last_on(server.id)
+        return self.interrupt(caller, server, command)
+
+    def interrupt(self, caller: Context, server: Server, command: str) -> str:
+        """Inside a `write()`: have what runs on the server give way to a command; the operation to wait for."""
         running = self.engine.interrupt(server.id, command)
         if running and server.host:
             stop = m.Interrupt(server.id, caller.request_id)
@@ -278,6 +282,7 @@ class Servers:
 
     @staticmethod
     def check_lock(caller: Context, server: Server) -> None:
+        """Raise LOCKED for one that is locked, unless an administrator asks."""
         if server.locked and not caller.is_admin:
             raise LOCKED(server_id=server.id)
 

@@ -28,12 +28,15 @@ from nephele.compute.messages.moving import REPORT_AGAIN, ReportAgain
 from nephele.compute.migrations import Migrations
 from nephele.compute.model import Server, Service, Task, domain_name
 from nephele.compute.operations import OPERATIONS
+from nephele.compute.passwords import Passwords
 from nephele.compute.placing import Placing
 from nephele.compute.plugging import Plugging
 from nephele.compute.quotas import ComputeQuotas
 from nephele.compute.rebuilding import Rebuilding
+from nephele.compute.reclaiming import Reclaiming
 from nephele.compute.relocating import Relocating
 from nephele.compute.rescuing import Rescuing
+from nephele.compute.resetting import Resetting
 from nephele.compute.resizing import Resizing
 from nephele.compute.scheduler.service import Scheduler
 from nephele.compute.servers import Servers
@@ -135,6 +138,9 @@ class Compute:
         self.consoles = Consoles(self.servers, clock, ids, settings.consoles)
         offload_after = settings.compute.shelved_offload_after
         self.shelving = Shelving(store, clock, ids, self.servers, self.snapshots, self.hosts, offload_after)
+        self.passwords = Passwords(self.servers)
+        self.resetting = Resetting(self.servers)
+        self.reclaiming = Reclaiming(self.servers, self.quotas, clock, settings.compute.reclaim_after)
         self.labels = Labels(store, self.servers)
         self.actions = Actions(store)
         self.doctor = Doctor(self)
@@ -164,12 +170,14 @@ class Compute:
         self.conductor.serve()
         self.guests.serve(self.bus)
         self.resizing.start()
+        self.reclaiming.start()
         threading.Thread(target=self._beat, args=(host,), name="control heartbeat", daemon=True).start()
 
     def stop(self) -> None:
         """Be no longer alive."""
         self.resizing.stop()
         self._stopping.set()
+        self.reclaiming.stop()
 
     def _beat(self, host: str) -> None:
         while not self._stopping.wait(BEAT_EVERY):

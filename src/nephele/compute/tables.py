@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from nephele.compute.model import BlockDevice, Fault, FlavorInfo, ImageInfo
+from nephele.kernel.context import Context
 from nephele.kernel.store import Json, metadata
 from nephele.network.messages import NicRequest
 
@@ -63,6 +64,24 @@ sa.Index("servers_of_project", servers.c.project_id, servers.c.created_at, serve
 sa.Index("servers_by_age", servers.c.created_at, servers.c.id)
 sa.Index("servers_on_host", servers.c.host, sqlite_where=_ALIVE, postgresql_where=_ALIVE)
 sa.Index("servers_in_group", servers.c.group_id, sqlite_where=_ALIVE, postgresql_where=_ALIVE)
+
+server_passwords = sa.Table(
+    "server_passwords",
+    metadata,
+    sa.Column("server_id", sa.Text, primary_key=True),
+    sa.Column("sealed", sa.Text, nullable=False),
+)
+"""What guests told, or had set, of their administrators' passwords: readable with the server's key only."""
+
+reclaims = sa.Table(
+    "reclaims",
+    metadata,
+    sa.Column("server_id", sa.Text, primary_key=True),
+    sa.Column("was", sa.Text, nullable=False),
+    sa.Column("due_at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("context", Json(Context), nullable=False),
+)
+"""Servers that are softly deleted: what they were before, when they end, and on whose behalf."""
 
 block_devices = sa.Table(
     "block_devices",

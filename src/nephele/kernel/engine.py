@@ -193,34 +193,24 @@ class Engine:
         operation = self._known[kind].operation
         now = self.clock.now()
         id = self.ids.uuid()
-        row = {
-            "id": id,
-            "kind": kind,
-            "subject": subject,
-            "request_id": context.request_id,
-            "project_id": context.project_id,
-            "user_id": context.user_id,
-            "context": msgspec.structs.replace(context, token=""),
-            "state": State.PENDING,
-            "step": 0,
-            "data": data,
-            "after": after,
-            "interrupted_by": "",
-            "owner": "",
-            "epoch": 0,
-            "lease_until": 0,
-            "deadline": now + seconds(operation.within),
-            "created_at": now,
-            "updated_at": now,
-            "finished_at": None,
-            "failure": None,
-        }
+        row = _row(id, kind, context, subject, now)
+        row |= {"data": data, "after": after, "deadline": now + seconds(operation.within)}
         with self.store.write() as db:
             _INSERT.run(db, **row)
             store_spans(db, id, list(spans))
         if not after:
             self.store.after_commit(lambda: self.bus.cast(RUN, Run(id)))
         return id
+
+    def note(self, kind: str, context: Context, subject: str, *, event: str = "") -> None:
+        """Inside a `write()`: keep as an operation what was done at once, with an event if one is named."""
+        id, now = self.ids.uuid(), self.clock.now()
+        span = Span(part="api", title=kind, started_at=now, event=event, result="Success")
+        with self.store.write() as db:
+            row = _row(id, kind, context, subject, now)
+            _INSERT.run(db, **row | {"state": State.DONE, "deadline": now, "finished_at": now})
+            store_spans(db, id, [span])
+        self.count_end(kind, State.DONE)
 
     def interrupt(self, subject: str, by: str) -> str:
         """Inside a `write()`: tell what runs on the subject to stop and be undone.
@@ -418,3 +408,29 @@ class Engine:
                 self.tick()
             except Exception:
                 log.exception("the conductor's look around failed; it goes on")
+
+
+def _row(id: str, kind: str, context: Context, subject: str, now: Instant) -> dict[str, Any]:
+    """A new operation's row; it carries nothing and waits for nothing yet."""
+    return {
+        "id": id,
+        "kind": kind,
+        "subject": subject,
+        "request_id": context.request_id,
+        "project_id": context.project_id,
+        "user_id": context.user_id,
+        "context": msgspec.structs.replace(context, token=""),
+        "state": State.PENDING,
+        "step": 0,
+        "data": {},
+        "after": "",
+        "interrupted_by": "",
+        "owner": "",
+        "epoch": 0,
+        "lease_until": 0,
+        "deadline": now,
+        "created_at": now,
+        "updated_at": now,
+        "finished_at": None,
+        "failure": None,
+    }

@@ -236,6 +236,8 @@ class MetadataAsk(Struct, frozen=True, kw_only=True):
     guest_ip: str
     network_id: str = ""
     router_id: str = ""
+    method: str = "GET"
+    body: bytes = b""
 
 
 class MetadataAnswer(Struct, frozen=True, kw_only=True):

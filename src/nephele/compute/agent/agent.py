@@ -15,6 +15,7 @@ from typing import TypeVar, cast
 from nephele.compute import messages as m
 from nephele.compute.agent.freezing import Freezer
 from nephele.compute.agent.host import Host
+from nephele.compute.agent.insides import Insides
 from nephele.compute.agent.launcher import Launcher
 from nephele.compute.agent.looker import Looker
 from nephele.compute.agent.mover import Mover
@@ -24,6 +25,7 @@ from nephele.compute.agent.rescuer import Rescuer
 from nephele.compute.agent.snapshots import SnapshotTaker
 from nephele.compute.errors import TOO_LATE
 from nephele.compute.messages import freezing as f
+from nephele.compute.messages import insides as i
 from nephele.compute.messages import moving as mv
 from nephele.compute.messages import plugging
 from nephele.compute.messages import rescue as r
@@ -96,6 +98,9 @@ class ComputeAgent:
         self._serve(f.UNPAUSE, freezer.unpause, pool)
         self._serve(f.SUSPEND, freezer.suspend, pool)
         self._serve(f.RESUME, freezer.resume, pool)
+        insides = Insides(self.host)
+        self._serve(i.SET_PASSWORD, insides.set_password, pool)
+        self._serve(i.INJECT_NMI, insides.inject_nmi, pool)
         rescuer = Rescuer(self.host)
         self._serve(r.FETCH_IMAGE, rescuer.fetch, pool)
         self._serve(r.RESCUE, rescuer.rescue, pool)

@@ -1,6 +1,7 @@
 """The steps of a launch on the host: what is needed to know is asked for, with the token that came along."""
 
 from nephele.compute import messages as m
+from nephele.compute.agent.guests import with_password
 from nephele.compute.agent.host import Host
 from nephele.image.messages import ASK_IMAGE, AskImage
 from nephele.kernel.trace import Recorder
@@ -79,11 +80,11 @@ class Launcher:
             span.detail |= {"volumes": [volume.device.volume_id for volume in volumes]}
         return m.Connected(volumes=tuple(volumes), spans=trace.take())
 
-    def spawn(self, order: m.Spawn) -> m.Done:
+    def spawn(self, order: m.Build) -> m.Done:
         """Step 17: build the guest and start it."""
         trace = Recorder(self.host.name)
         with trace.span("hypervisor", "builds the guest and starts it", 17) as span:
-            spec = self.host.spec(order)
+            spec = with_password(self.host.spec(order), order.admin_pass)
             self.host.driver.spawn(spec)
             self._complete_attachments(order)
             span.detail |= {"domain": spec.domain_name, "hypervisor": self.host.driver.virt_type}

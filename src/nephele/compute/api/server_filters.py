@@ -198,15 +198,17 @@ def _whose(call: Call, *, admin: bool) -> list[Condition]:
 
 
 def _alive(call: Call, *, admin: bool) -> list[Condition]:
-    """Deleted servers show to administrators who ask for them, and in what changed since."""
+    """Deleted servers, and those deleted softly, show to administrators who ask for them, and in what changed since."""
     status = call.query.get("status").lower()
+    soft = admin and call.query.flag("soft_deleted")
     if status == "deleted" or call.query.flag("deleted"):
         if not admin:
             raise FORBIDDEN(rule="os_compute_api:servers:allow_all_filters")
-        return [c.deleted_at.is_not(None)]
+        softly = [] if call.query.get("soft_deleted") and not soft else [c.vm_state == Vm.SOFT_DELETED]
+        return [sa.or_(c.deleted_at.is_not(None), *softly)]
     if "changes-since" in call.query:
         return []
-    return [c.deleted_at.is_(None)]
+    return [c.deleted_at.is_(None), *(() if soft else (c.vm_state != Vm.SOFT_DELETED,))]
 
 
 def _check_status(call: Call) -> None:

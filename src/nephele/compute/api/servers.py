@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
+from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Row
 
 from nephele.compute.api import server_views as views
@@ -82,7 +83,9 @@ def create(compute: "Compute", call: Call) -> Reply:
         call.enforce("compute:servers:create:requested_destination")
     if ":" in (body.server.availability_zone or ""):
         call.enforce("os_compute_api:servers:create:forced_host")
-    first = compute.launching.launch(call.context, new_server(body, call.version), _spans(call))[0]
+    password = body.server.adminPass or secrets.token_urlsafe(9)
+    wanted = replace(new_server(body, call.version), admin_pass=password)
+    first = compute.launching.launch(call.context, wanted, _spans(call))[0]
     if truth(body.server.return_reservation_id):
         return Reply({"reservation_id": first.reservation_id}, 202)
     groups = [{"name": group.name} for group in body.server.security_groups] or [{"name": "default"}]
@@ -91,7 +94,7 @@ def create(compute: "Compute", call: Call) -> Reply:
         "links": views.links(call, first.id),
         "OS-DCF:diskConfig": first.disk_config,
         "security_groups": groups,
-        "adminPass": body.server.adminPass or secrets.token_urlsafe(9),
+        "adminPass": password,
     }
     return Reply({"server": answer}, 202, {"Location": f"{call.base_url}/v2.1/servers/{first.id}"})
 
@@ -210,5 +213,5 @@ def _pin(server: Server, zone: str | None) -> str | None:
 
 
 def delete(compute: "Compute", call: Call) -> None:
-    """Delete it, whatever it does at the moment."""
-    compute.servers.delete(call.context, call.path["server_id"])
+    """Delete it, whatever it does at the moment; softly where the settings say so."""
+    compute.reclaiming.delete(call.context, call.path["server_id"])

@@ -89,11 +89,17 @@ class Connected(Done, frozen=True, kw_only=True):
 
 
 class Spawn(Command, frozen=True, kw_only=True):
-    """Build the guest and start it."""
+    """What a guest is made of."""
 
     base: BaseImage | None
     ports: tuple[BoundPort, ...]
     volumes: tuple[ConnectedDevice, ...]
+
+
+class Build(Spawn, frozen=True, kw_only=True):
+    """Build the guest and start it; `admin_pass` goes to its config drive, if it has one."""
+
+    admin_pass: str = ""
 
 
 class Start(Spawn, frozen=True, kw_only=True):
@@ -233,7 +239,7 @@ class RemoveGuest(Struct, frozen=True):
 PREPARE = Method("compute_agent.prepare", Prepare, Prepared)
 PLUG = Method("compute_agent.plug", Plug, Plugged)
 CONNECT = Method("compute_agent.connect", Connect, Connected)
-SPAWN = Method("compute_agent.spawn", Spawn, Done)
+SPAWN = Method("compute_agent.spawn", Build, Done)
 START = Method("compute_agent.start", Start, Done)
 REBOOT = Method("compute_agent.reboot", Reboot, Done)
 STOP = Method("compute_agent.stop", Stop, Done)

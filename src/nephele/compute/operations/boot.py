@@ -21,6 +21,8 @@ class Boot(ServerData, kw_only=True):
 
     want_host: str = ""
     want_node: str = ""
+    admin_pass: str = ""
+    """For the guest's config drive; empty once the launch is over."""
     tried: tuple[str, ...] = ()
     why: str = ""
     """What went wrong on the last host that was tried."""
@@ -79,9 +81,8 @@ def disconnect(conductor: Conductor, work: Work[Boot]) -> None:
 def spawn(conductor: Conductor, work: Work[Boot]) -> None:
     """Step 17: the guest is built and started."""
     data = work.data
-    answer = conductor.command(
-        m.SPAWN, m.Spawn, work, patience=300, base=data.base, ports=data.ports, volumes=data.volumes
-    )
+    found = {"base": data.base, "ports": data.ports, "volumes": data.volumes, "admin_pass": data.admin_pass}
+    answer = conductor.command(m.SPAWN, m.Build, work, patience=300, **found)
     data.power_state = answer.power_state
     conductor.placing.note_build(data.host, worked=True)
 
@@ -107,7 +108,13 @@ def try_another_host(conductor: Conductor, work: Work[Boot], failure: Failure) -
 
 def note_launch(conductor: Conductor, db: Any, work: Work[Boot]) -> None:
     """The instant of the launch."""
+    work.data.admin_pass = ""
     conductor.note_launch(db, work.subject)
+
+
+def forget_password(_conductor: Conductor, _db: Any, work: Work[Boot], _failure: Failure) -> None:
+    """A launch that failed needs none."""
+    work.data.admin_pass = ""
 
 
 BOOT = server_operation(
@@ -121,5 +128,6 @@ BOOT = server_operation(
         Step("guest", spawn, destroy, Task.SPAWNING, "compute__do_build_and_run_instance"),
     ),
     on_done=note_launch,
+    on_failed=forget_password,
     rewind=try_another_host,
 )

@@ -123,7 +123,7 @@ def connect(conductor: Conductor, work: Work[Rebuild]) -> None:
 def spawn(conductor: Conductor, work: Work[Rebuild]) -> None:
     """Build the guest anew and start it."""
     data = work.data
-    answer = conductor.command(m.SPAWN, m.Spawn, work, patience=300, base=data.base, **conductor.attached(work))
+    answer = conductor.command(m.SPAWN, m.Build, work, patience=300, base=data.base, **conductor.attached(work))
     data.power_state = answer.power_state
 
 

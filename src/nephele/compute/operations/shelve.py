@@ -196,7 +196,7 @@ def disconnect(conductor: Conductor, work: Work[Unshelve]) -> None:
 def spawn(conductor: Conductor, work: Work[Unshelve]) -> None:
     """Build the guest from the image and start it."""
     data = work.data
-    answer = conductor.command(m.SPAWN, m.Spawn, work, patience=300, base=data.base, **conductor.attached(work))
+    answer = conductor.command(m.SPAWN, m.Build, work, patience=300, base=data.base, **conductor.attached(work))
     data.power_state = answer.power_state
 
 

@@ -324,6 +324,20 @@ class Driver(Protocol):
         """
         ...
 
+    def set_password(self, server_id: str, user: str, password: str) -> None:
+        """Have the guest's agent set a user's password.
+
+        Raises GUEST_NOT_RUNNING, AGENT_SILENT where none answers, or PASSWORD_REFUSED with what it said.
+        """
+        ...
+
+    def inject_nmi(self, server_id: str) -> None:
+        """Interrupt a running guest as a machine's own NMI button would: its system may dump its memory and stop.
+
+        Raises GUEST_NOT_RUNNING.
+        """
+        ...
+
     def attach_disk(self, server_id: str, disk: Disk) -> None:
         """Plug a disk into a guest, running or not."""
         ...

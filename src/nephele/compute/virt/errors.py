@@ -9,6 +9,13 @@ GUEST_NOT_FOUND = Error(
     "`nephele doctor` shows servers without guests; a hard reboot defines a guest anew where its disks remain.",
 )
 GUEST_NOT_RUNNING = Error("virt.guest_not_running", 409, "Guest {server_id} is not running: it is {power_state}.")
+AGENT_SILENT = Error(
+    "virt.agent_silent",
+    501,
+    "No agent answers in guest {server_id}.",
+    "The guest's system must run qemu-guest-agent; it may still be starting.",
+)
+PASSWORD_REFUSED = Error("virt.password_refused", 409, "Guest {server_id} did not set the password: {reason}")
 DOMAIN_NAME_TAKEN = Error(
     "virt.domain_name_taken",
     409,

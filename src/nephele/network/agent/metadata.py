@@ -7,6 +7,7 @@ are not trusted: each gets few connections, little time and small requests.
 
 import asyncio
 import logging
+import re
 import socket
 import threading
 from collections import Counter
@@ -121,10 +122,22 @@ class MetadataDoors:
         words = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
         if len(words) != 3 or not words[1].startswith("/") or not words[2].startswith("HTTP/1."):
             return MetadataAnswer(status=400)
-        if words[0] not in ("GET", "HEAD"):
+        if words[0] not in ("GET", "HEAD", "POST"):
             return MetadataAnswer(status=405)
+        try:
+            body = await _body(head, reader) if words[0] == "POST" else b""
+        except ValueError:
+            return MetadataAnswer(status=400)
+        except (TimeoutError, asyncio.IncompleteReadError):
+            return MetadataAnswer(status=408)
         question = MetadataAsk(
-            host=self._host, path=words[1], guest_ip=guest, network_id=door.network_id, router_id=door.router_id
+            host=self._host,
+            path=words[1],
+            guest_ip=guest,
+            network_id=door.network_id,
+            router_id=door.router_id,
+            method=words[0],
+            body=body,
         )
         return await self._loop.run_in_executor(self._threads, self._ask, question)
 
@@ -136,6 +149,14 @@ class MetadataDoors:
         except Exception:
             log.exception("metadata for %s could not be asked", question.guest_ip)
             return MetadataAnswer(status=500)
+
+
+async def _body(head: bytes, reader: asyncio.StreamReader) -> bytes:
+    """What a guest posts.  Raises ValueError where it does not say how much, or that it is too much."""
+    found = re.search(rb"\r\ncontent-length:\s*([0-9]{1,9})\r\n", head, re.IGNORECASE)
+    if found is None or int(found[1]) > _MOST_BYTES:
+        raise ValueError("no length, or too long")
+    return await asyncio.wait_for(reader.readexactly(int(found[1])), _SECONDS_TO_ASK)
 
 
 async def _close(server: asyncio.Server) -> None:

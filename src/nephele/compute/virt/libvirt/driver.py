@@ -201,6 +201,12 @@ class LibvirtDriver:
             self._power.define(spec.server_id, spec.domain_name, xml)
         where.rescue_disk.unlink(missing_ok=True)
 
+    def set_password(self, server_id: str, user: str, password: str) -> None:
+        self._power.set_password(self._connection.domain(server_id), user, password)
+
+    def inject_nmi(self, server_id: str) -> None:
+        self._power.inject_nmi(self._connection.domain(server_id))
+
     def attach_disk(self, server_id: str, disk: Disk) -> None:
         self._hotplug.attach_disk(self._connection.domain(server_id), disk, self._where(server_id))
 

@@ -13,7 +13,7 @@ from typing import Any
 import libvirt
 
 from nephele.compute.virt.driver import PowerState
-from nephele.compute.virt.errors import GUEST_NOT_RUNNING, HYPERVISOR_REFUSED
+from nephele.compute.virt.errors import AGENT_SILENT, GUEST_NOT_RUNNING, HYPERVISOR_REFUSED, PASSWORD_REFUSED
 from nephele.compute.virt.libvirt.connection import Connection, Domain
 from nephele.compute.virt.libvirt.happenings import Happenings
 from nephele.compute.virt.libvirt.states import is_starting, power_state_of
@@ -21,6 +21,13 @@ from nephele.compute.virt.libvirt.states import is_starting, power_state_of
 ASK_AGAIN_SECONDS = 1.0
 """A power button that is pressed before the guest listens is lost, so it is pressed again."""
 STARTING_SECONDS = 60.0
+AGENT_SECONDS = 10
+"""How long a guest's agent may take over one answer."""
+_NO_AGENT = (
+    libvirt.VIR_ERR_AGENT_UNRESPONSIVE,
+    libvirt.VIR_ERR_AGENT_UNSYNCED,
+    libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
+)
 
 
 class Power:
@@ -110,6 +117,29 @@ class Power:
                     return False
                 start(domain)
         return True
+
+    def set_password(self, domain: Domain, user: str, password: str) -> None:
+        """Have the guest's agent set a password; see the protocol for what it raises."""
+        server_id = domain.UUIDString()
+        state = self.state(domain)
+        if state is not PowerState.RUNNING:
+            raise GUEST_NOT_RUNNING(server_id=server_id, power_state=state.name.lower())
+        with self._connection.asking("set a password", server_id):
+            try:
+                domain.agentSetResponseTimeout(AGENT_SECONDS)
+                domain.setUserPassword(user, password)
+            except libvirt.libvirtError as error:
+                if error.get_error_code() in _NO_AGENT:
+                    raise AGENT_SILENT(server_id=server_id) from None
+                if error.get_error_domain() == libvirt.VIR_FROM_QEMU:
+                    raise PASSWORD_REFUSED(server_id=server_id, reason=error.get_error_message()) from None
+                raise
+
+    def inject_nmi(self, domain: Domain) -> None:
+        """Press the NMI button; raises GUEST_NOT_RUNNING."""
+        self._running(domain)
+        with self._connection.asking("interrupt the guest", domain.UUIDString()):
+            domain.injectNMI()
 
     def _running(self, domain: Domain) -> PowerState:
         state = self.state(domain)

@@ -1,5 +1,7 @@
 """The hypervisor of one simulated host."""
 
+import hashlib
+import os
 import socket
 import sqlite3
 import zlib
@@ -202,6 +204,19 @@ class SimDriver:
         elif rescued:
             self._move(spec.server_id, PowerState.SHUTDOWN, "plug pulled")
         self._forget(spec.server_id, RESCUE_DISK)
+
+    def set_password(self, server_id: str, user: str, password: str) -> None:
+        self._enter("set_password", server_id)
+        self._only_running(server_id)
+        salt = os.urandom(16)
+        sealed = salt + hashlib.scrypt(password.encode(), salt=salt, n=1 << 8, r=8, p=1)
+        self._keep_also(server_id, f"password of {user}", sealed)
+        self._say(server_id, f"agent: password of {user} set")
+
+    def inject_nmi(self, server_id: str) -> None:
+        self._enter("inject_nmi", server_id)
+        self._running(server_id)
+        self._say(server_id, "non-maskable interrupt received")
 
     def attach_disk(self, server_id: str, disk: Disk) -> None:
         self._enter("attach_disk", server_id)
@@ -433,8 +448,12 @@ class SimDriver:
         )
         self._tell(server_id, state)
 
+    def _only_running(self, server_id: str) -> None:
+        state = self._known(server_id)
+        if state is not PowerState.RUNNING:
+            raise GUEST_NOT_RUNNING(server_id=server_id, power_state=state.name.lower())
+
     def _say(self, server_id: str, what: str) -> None:
-        """A line of its console."""
         self._world.query(
             "UPDATE guests SET console = console || ? WHERE host = ? AND server_id = ?",
             *(f"{self._now()} {what}\n", self.host, server_id),

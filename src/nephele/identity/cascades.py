@@ -10,6 +10,7 @@ from nephele.identity.tables import (
     app_credentials,
     assignments,
     credentials,
+    domain_options,
     limits,
     memberships,
     old_passwords,
@@ -52,6 +53,7 @@ def forget_project_parts(db: sa.Connection, project_ids: Collection[str]) -> Non
     for table in (project_tags, app_credentials, credentials, trusts, project_endpoints, project_endpoint_groups):
         db.execute(table.delete().where(table.c.project_id.in_(project_ids)))
     db.execute(limits.delete().where(limits.c.project_id.in_(project_ids) | limits.c.domain_id.in_(project_ids)))
+    db.execute(domain_options.delete().where(domain_options.c.domain_id.in_(project_ids)))
     db.execute(users.update().where(users.c.default_project_id.in_(project_ids)).values(default_project_id=""))
 
 

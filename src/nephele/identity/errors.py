@@ -34,6 +34,11 @@ ASSIGNMENT_NOT_FOUND = Error(
 )
 IMPLIED_ROLE_NOT_FOUND = Error("identity.implied_role_not_found", 404, "{prior_id} does not imply {implied_id}.")
 
+DOMAIN_CONFIG_NOT_FOUND = Error(
+    "identity.domain_config_not_found", 404, "Could not find {what} in the configuration of domain {domain_id}."
+)
+BAD_DOMAIN_CONFIG = Error("identity.bad_domain_config", 403, "Invalid domain specific configuration: {reason}.")
+
 DUPLICATE = Error(
     "identity.duplicate", 409, "Conflict occurred attempting to store {what} - Duplicate entry found with {found}."
 )

@@ -201,6 +201,13 @@ RULES: dict[str, str] = {
         ),
         ADMIN,
     ),
+    # the configuration of domains
+    "identity:get_domain_config": READER,
+    "identity:get_domain_config_default": READER,
+    "identity:get_security_compliance_domain_config": ANYONE,
+    "identity:create_domain_config": ADMIN,
+    "identity:update_domain_config": ADMIN,
+    "identity:delete_domain_config": ADMIN,
     # what is our own
     "nephele:identity:list_keys": READER,
     "nephele:identity:rotate_keys": ADMIN,

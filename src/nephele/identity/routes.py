@@ -8,6 +8,7 @@ from nephele.identity.api import (
     bodies,
     catalog,
     credentials,
+    domain_config,
     domains,
     endpoint_filters,
     grants,
@@ -19,6 +20,7 @@ from nephele.identity.api import (
     revocations,
     roles,
     trusts,
+    unsupported,
     users,
     versions,
 )
@@ -246,6 +248,50 @@ ROUTES = [
     Route("DELETE", "/v3/endpoints/{endpoint_id}", catalog.delete_endpoint, "identity:delete_endpoint", status=204),
 ]
 
+
+for _part in ("", "/{group}", "/{group}/{option}"):
+    _config = f"/v3/domains/{{domain_id}}/config{_part}"
+    ROUTES += [
+        Route(
+            "GET", f"/v3/domains/config/default{_part}", domain_config.defaults, "identity:get_domain_config_default"
+        ),
+        Route("GET", _config, domain_config.show),
+        Route("PATCH", _config, domain_config.merge, "identity:update_domain_config", domain_config.BODY),
+        Route("DELETE", _config, domain_config.delete, "identity:delete_domain_config", status=204),
+    ]
+ROUTES.append(
+    Route(
+        "PUT",
+        "/v3/domains/{domain_id}/config",
+        domain_config.replace,
+        "identity:create_domain_config",
+        domain_config.BODY,
+    )
+)
+
+_OAUTH1, _ACCESS = "/v3/OS-OAUTH1", "/v3/users/{user_id}/OS-OAUTH1/access_tokens"
+ROUTES += [
+    *(Route(method, f"{_OAUTH1}/consumers", unsupported.oauth1) for method in ("GET", "POST")),
+    *(
+        Route(method, f"{_OAUTH1}/consumers/{{consumer_id}}", unsupported.oauth1)
+        for method in ("GET", "PATCH", "DELETE")
+    ),
+    Route("POST", f"{_OAUTH1}/request_token", unsupported.oauth1, PUBLIC),
+    Route("PUT", f"{_OAUTH1}/authorize/{{request_token_id}}", unsupported.oauth1),
+    Route("POST", f"{_OAUTH1}/access_token", unsupported.oauth1, PUBLIC),
+    Route("GET", _ACCESS, unsupported.oauth1),
+    *(Route(method, f"{_ACCESS}/{{access_token_id}}", unsupported.oauth1) for method in ("GET", "DELETE")),
+    Route("GET", f"{_ACCESS}/{{access_token_id}}/roles", unsupported.oauth1),
+    Route("GET", f"{_ACCESS}/{{access_token_id}}/roles/{{role_id}}", unsupported.oauth1),
+    Route("POST", "/v3/auth/OS-FEDERATION/saml2", unsupported.saml),
+    Route("POST", "/v3/auth/OS-FEDERATION/saml2/ecp", unsupported.saml),
+    Route("GET", "/v3/OS-FEDERATION/saml2/metadata", unsupported.saml, PUBLIC),
+    Route("GET", "/v3/OS-FEDERATION/service_providers", unsupported.saml),
+    *(
+        Route(method, "/v3/OS-FEDERATION/service_providers/{provider_id}", unsupported.saml)
+        for method in ("GET", "PUT", "PATCH", "DELETE")
+    ),
+]
 
 _FILTERS = "/v3/OS-EP-FILTER"
 ROUTES += [

@@ -11,6 +11,7 @@ from nephele.identity.assignments import Assignments
 from nephele.identity.auth import Authentication, new_audit_id
 from nephele.identity.catalog import Catalog
 from nephele.identity.credentials import Credentials, Policies
+from nephele.identity.domain_config import DomainConfig
 from nephele.identity.endpoint_filters import EndpointFilters
 from nephele.identity.limits import Limits
 from nephele.identity.login import Login, Scope
@@ -84,6 +85,7 @@ class Identity:
         self.trusts = Trusts(shared, self.assignments)
         self.catalog = Catalog(shared)
         self.endpoint_filters = EndpointFilters(shared, self.catalog, self.projects)
+        self.domain_config = DomainConfig(shared, self.projects, self.compliance)
         self.credentials = Credentials(shared)
         self.policies = Policies(shared)
         self.limits = Limits(shared, self.catalog, self.projects)

@@ -4,14 +4,15 @@ Every finding says what it is, of whom, and whether `reap` can remove it.  A hea
 """
 
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
-from msgspec import Struct
 
 from nephele.compute import messages as m
+from nephele.compute.findings import Finding, Kind
+from nephele.compute.messages import moving as mv
 from nephele.compute.model import Task, Vm
+from nephele.compute.moves_doctor import check_asides, check_claims, check_moves, moving_ends
 from nephele.compute.tables import servers
 from nephele.compute.virt.driver import PowerState
 from nephele.kernel.context import Context
@@ -21,36 +22,6 @@ from nephele.volume.model import Leftover, LeftoverKind
 
 if TYPE_CHECKING:
     from nephele.compute.service import Compute
-
-
-class Kind(StrEnum):
-    """What can be wrong."""
-
-    OVERDUE = "overdue operation"
-    STUCK = "server without an owner of its task"
-    ALLOCATION = "allocation of no server"
-    UNCLAIMED = "server without allocation"
-    PORT = "port of no server"
-    ATTACHMENT = "volume attached to no server"
-    DISK = "disk of no volume"
-    BASE = "image base of no volume"
-    STUCK_VOLUME = "volume without an owner of its status"
-    GUEST = "guest of no server"
-    GUEST_GONE = "server without its guest"
-    HOST_SILENT = "host that does not answer"
-
-
-class Finding(Struct, frozen=True, kw_only=True):
-    """One thing that is wrong.
-
-    `subject` is the id of what is left over, `host` where it is, `reaps` whether it can be removed.
-    """
-
-    kind: Kind
-    subject: str
-    detail: str
-    host: str = ""
-    reaps: bool = True
 
 
 class Doctor:
@@ -171,18 +142,24 @@ def _servers(compute: "Compute") -> _Servers:
 def _guests(compute: "Compute") -> Iterator[Finding]:
     """Servers are looked at before and after the hosts are asked: what begins or ends meanwhile is not wrong."""
     for host in compute.hosts.compute_hosts():
-        before = _servers(compute)
+        before, ends_before = _servers(compute), moving_ends(compute)
         try:
-            found = {guest.server_id for guest in compute.bus.call(m.LIST_GUESTS, m.ListGuests(), at=host).guests}
+            guests = compute.bus.call(m.LIST_GUESTS, m.ListGuests(), at=host).guests
         except Refused as refused:
             yield Finding(kind=Kind.HOST_SILENT, subject=host, detail=refused.message, host=host, reaps=False)
             continue
-        yield from _guests_on(host, found, before, _servers(compute))
+        after = _servers(compute)
+        found = {guest.server_id for guest in guests if not guest.set_aside}
+        moving = {server_id for server_id, ends in ends_before.items() if host in ends}
+        moving |= {server_id for server_id, ends in moving_ends(compute).items() if host in ends}
+        yield from _guests_on(host, found, before, after, moving)
+        aside = {guest.server_id for guest in guests if guest.set_aside} & before.known
+        yield from check_asides(host, aside - moving - before.busy - after.busy, dead=after.known - after.alive.keys())
 
 
-def _guests_on(host: str, found: set[str], before: _Servers, after: _Servers) -> Iterator[Finding]:
+def _guests_on(host: str, found: set[str], before: _Servers, after: _Servers, moving: set[str]) -> Iterator[Finding]:
     """Guests of which we know nothing are another cloud's, for all we know."""
-    busy = before.busy | after.busy
+    busy = before.busy | after.busy | moving
     for server_id in sorted((found & before.known) - before.on(host) - after.on(host) - busy):
         yield Finding(kind=Kind.GUEST, subject=server_id, detail="its server is gone, or on another host", host=host)
     for server_id in sorted((before.running_on(host) & after.running_on(host)) - found - busy):
@@ -194,6 +171,8 @@ _CHECKS: tuple[Callable[["Compute"], Iterator[Finding]], ...] = (
     _overdue,
     _stuck,
     _allocations,
+    check_claims,
+    check_moves,
     _ports,
     _attachments,
     _volumes,
@@ -222,6 +201,10 @@ def _reap_guest(compute: "Compute", _context: Context, finding: Finding) -> None
     compute.bus.call(m.REMOVE_GUEST, m.RemoveGuest(server_id=finding.subject), at=finding.host, timeout=120)
 
 
+def _reap_aside(compute: "Compute", _context: Context, finding: Finding) -> None:
+    compute.bus.call(mv.REMOVE_ASIDE, mv.Aside(server_id=finding.subject), at=finding.host, timeout=120)
+
+
 _REAPERS: dict[Kind, Callable[["Compute", Context, Finding], None]] = {
     Kind.ALLOCATION: _reap_allocation,
     Kind.PORT: _reap_port,
@@ -229,4 +212,5 @@ _REAPERS: dict[Kind, Callable[["Compute", Context, Finding], None]] = {
     Kind.DISK: _reap_leftover,
     Kind.BASE: _reap_leftover,
     Kind.GUEST: _reap_guest,
+    Kind.ASIDE: _reap_aside,
 }

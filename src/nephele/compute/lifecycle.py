@@ -45,7 +45,7 @@ LIFE = Lifecycle((
     moves("resize",           RESIZABLE,         Task.RESIZE_PREP,         Vm.RESIZED, within=3600),
     moves("migrate",          RESIZABLE,         Task.RESIZE_PREP,         Vm.RESIZED, within=3600),
     moves("confirm_resize",   {Vm.RESIZED},      Task.RESIZE_CONFIRMING,   Vm.ACTIVE, within=600),
-    moves("revert_resize",    {Vm.RESIZED},      Task.RESIZE_REVERTING,    Vm.ACTIVE, within=1800, fails=Vm.ERROR),
+    moves("revert_resize",    {Vm.RESIZED},      Task.RESIZE_REVERTING,    Vm.ACTIVE, within=1800),
     moves("live_migrate",     MOVABLE,           Task.MIGRATING,           "", within=7200),
     moves("evacuate",         REBUILDABLE,       Task.REBUILDING,          Vm.ACTIVE, within=1800, fails=Vm.ERROR,
           during=ALWAYS - {Task.DELETING, Task.SOFT_DELETING}),

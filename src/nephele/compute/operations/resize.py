@@ -183,9 +183,10 @@ def note_reverted(conductor: Conductor, db: sa.Connection, work: Work[Move]) -> 
 
 
 def note_not_reverted(conductor: Conductor, db: sa.Connection, work: Work[Move], failure: Failure) -> None:
-    """Where the server is at its source again the move is over; before, both hosts still have what they had."""
+    """Where the server is at its source again the move is over, with an error; before, it can be decided on again."""
     if work.data.moved:
         note_failed(conductor, db, work, failure)
+        conductor.states.fail(db, work.subject, Vm.ERROR, None)
     else:
         conductor.migrations.update(work.data.migration, status=MoveStatus.FINISHED, confirm_at=None)
 

@@ -51,14 +51,13 @@ def build(conductor: Conductor, work: Work[Evacuation]) -> None:
     work.data.becomes = Vm.ACTIVE if work.data.run else Vm.STOPPED
 
 
-def release_source(conductor: Conductor, work: Work[Evacuation]) -> None:
-    """Nothing is held any more at a host that is down: it takes no servers before it has reported and cleaned up."""
-    conductor.placement.release(migration_of(conductor, work).uuid)
-
-
 def note_done(conductor: Conductor, _db: sa.Connection, work: Work[Evacuation]) -> None:
-    """A source that answers after all is told at once to clean up; another one does so when it returns."""
+    """Nothing is held any more at a host that is down: it takes no servers before it has reported and cleaned up.
+
+    One that answers after all is told at once to do that; another does so when it returns.
+    """
     move = migration_of(conductor, work)
+    conductor.placement.release(move.uuid)
     conductor.migrations.update(move.id, status=MoveStatus.DONE)
     conductor.store.after_commit(lambda: conductor.bus.cast(mv.REPORT_AGAIN, mv.ReportAgain(), at=move.source_host))
 
@@ -70,7 +69,6 @@ def note_failed(conductor: Conductor, _db: sa.Connection, work: Work[Evacuation]
 
 
 IMAGE_STAYS = Keep("the host's image cache is shared")
-RELEASED = Keep("the last step: nothing after it can fail")
 EVACUATE = server_operation(
     "evacuate",
     Evacuation,
@@ -79,7 +77,6 @@ EVACUATE = server_operation(
         Step("move", go, come_back, Task.REBUILDING),
         Step("image", prepare, IMAGE_STAYS, Task.REBUILD_BLOCK_DEVICE_MAPPING),
         Step("guest", build, moving.leave_destination, Task.REBUILD_SPAWNING, "compute_rebuild_instance"),
-        Step("claims", release_source, RELEASED, Task.REBUILD_SPAWNING),
     ),
     on_done=note_done,
     on_failed=note_failed,

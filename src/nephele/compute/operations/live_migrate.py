@@ -63,11 +63,10 @@ def send(conductor: Conductor, work: Work[LiveMigration]) -> None:
 
 
 def see_where_it_is(conductor: Conductor, work: Work[LiveMigration]) -> None:
-    """A guest that has moved can't be called back: then the rows follow it."""
+    """A guest that has moved can't be called back: then everything follows it."""
     move = migration_of(conductor, work)
     if moving.power_at(conductor, work.subject, move.dest_host) in (PowerState.RUNNING, PowerState.PAUSED):
-        work.data.moved = True
-        moving.put_at_destination(conductor, work)
+        settle(conductor, work)
 
 
 def settle(conductor: Conductor, work: Work[LiveMigration]) -> None:

@@ -1,6 +1,7 @@
 """What is plugged into servers: the operations on their volumes and interfaces, one line each."""
 
-from nephele.compute.api import remote_consoles, server_interfaces, server_volumes
+from nephele.compute.api import remote_consoles, server_facts, server_interfaces, server_volumes
+from nephele.compute.api.server_facts import EVENTS_SINCE
 from nephele.compute.api.server_interfaces import Address, FixedIp, FloatingIp
 from nephele.compute.api.server_volumes import ChangedVolume, NewVolume, OtherVolume, OwnedVolume, TaggedVolume
 from nephele.compute.paths import ACTION, SERVER, rule
@@ -11,6 +12,10 @@ PORTS = f"{SERVER}/os-interface"
 PORT = f"{PORTS}/{{port_id}}"
 VOLUMES = f"{SERVER}/os-volume_attachments"
 VOLUME = f"{VOLUMES}/{{volume_id}}"
+
+
+EVENTS_UNTIL = [*((major, minor - 1) for major, minor in [*EVENTS_SINCE][1:]), (9, 999)]
+"""The last version of each body of external events."""
 
 
 def _volume(kind: type) -> type:
@@ -55,6 +60,14 @@ DEVICE_ROUTES = [
           action="os-getSPICEConsole", until=(2, 5)),
     Route("POST", ACTION, remote_consoles.rdp, rule("os-remote-consoles"), bytes, action="os-getRDPConsole",
           until=(2, 5)),
+    Route("GET", f"{SERVER}/diagnostics", server_facts.old_diagnostics, rule("os-server-diagnostics"), until=(2, 47),
+          waits=True),
+    Route("GET", f"{SERVER}/diagnostics", server_facts.diagnostics, rule("os-server-diagnostics"), since=(2, 48),
+          waits=True),
+    Route("GET", f"{SERVER}/topology", server_facts.topology, "compute:server:topology:index", since=(2, 78)),
+    *(Route("POST", "/v2.1/os-server-external-events", server_facts.external_events,
+            rule("os-server-external-events:create"), server_facts.events_body(since), since=since, until=until)
+      for since, until in zip(EVENTS_SINCE, EVENTS_UNTIL, strict=True)),
     Route("GET", "/v2.1/os-console-auth-tokens/{token}", remote_consoles.show_token, rule("os-console-auth-tokens"),
           strict=(2, 99)),
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from nephele.compute.api import (
     aggregates,
+    audit_logs,
     extensions,
     flavors,
     floating_ips,
@@ -80,6 +81,9 @@ ROUTES = [
     Route("GET", "/v2.1/os-tenant-networks", tenant_networks.index, rule("os-tenant-networks:list"), until=(2, 35)),
     Route("GET", "/v2.1/os-tenant-networks/{network_id}", tenant_networks.show, rule("os-tenant-networks:show"),
           until=(2, 35)),
+    Route("GET", "/v2.1/os-instance_usage_audit_log", audit_logs.index, rule("os-instance-usage-audit-log:list")),
+    Route("GET", "/v2.1/os-instance_usage_audit_log/{before}", audit_logs.show,
+          rule("os-instance-usage-audit-log:show")),
     Route("GET", "/v2.1/os-floating-ip-pools", floating_ips.pools, rule("os-floating-ip-pools"), until=(2, 35)),
     Route("GET", FLOATING, floating_ips.index, rule("os-floating-ips:list"), until=(2, 35)),
     Route("POST", FLOATING, floating_ips.create, rule("os-floating-ips:create"), floating_ips.NewFloatingIp | None,

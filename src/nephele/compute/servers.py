@@ -211,7 +211,8 @@ class Servers:
 
     def _make_way(self, caller: Context, server: Server, command: str) -> str:
         """Interrupt what the command may interrupt; the operation after which it begins."""
-        if server.task_state == Task.NONE and Task.DELETING not in LIFE[command].activities:
+        during = LIFE[command].activities
+        if Task.DELETING not in during and server.task_state not in during - {Task.NONE}:
             return self.engine.last_on(server.id)
         return self.interrupt(caller, server, command)
 

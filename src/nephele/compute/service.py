@@ -16,6 +16,7 @@ from nephele.compute.conductor import Conductor
 from nephele.compute.consoles import Consoles
 from nephele.compute.doctor import Doctor
 from nephele.compute.errors import BAD_IMAGE
+from nephele.compute.external_events import ExternalEvents
 from nephele.compute.flavors import Flavors
 from nephele.compute.groups import Groups
 from nephele.compute.guest_data import GuestData
@@ -141,6 +142,7 @@ class Compute:
         self.passwords = Passwords(self.servers)
         self.resetting = Resetting(self.servers)
         self.reclaiming = Reclaiming(self.servers, self.quotas, clock, settings.compute.reclaim_after)
+        self.external_events = ExternalEvents(self.plugging, self.interfaces)
         self.labels = Labels(store, self.servers)
         self.actions = Actions(store)
         self.doctor = Doctor(self)

@@ -1,0 +1,94 @@
+"""What is told about servers: counters, topology, audits; and what other services tell about them."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.flows.test_around_servers import call
+from tests.flows.test_interfaces import until
+from tests.flows.test_launch import launch
+from tests.flows.test_plugging import attach, detach, wait
+
+NOTHING = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture(scope="module")
+def server(demo: Any) -> Iterator[Any]:
+    made = launch(demo)
+    yield made
+    demo.compute.delete_server(made)
+    demo.compute.wait_for_delete(made, interval=0.05, wait=10)
+
+
+def test_diagnostics(demo: Any, admin: Any, server: Any) -> None:
+    path = f"/servers/{server.id}/diagnostics"
+    assert call(demo, "GET", path).status_code == 403
+    assert call(admin, "GET", path, "2.47").json()["memory"] == 64 * 1024
+    new = call(admin, "GET", path, "2.48").json()
+    assert (new["state"], new["hypervisor"], new["config_drive"]) == ("running", "sim", False)
+    assert (new["num_cpus"], new["num_disks"], new["num_nics"]) == (1, 1, 1)
+    assert new["memory_details"] == {"maximum": 64, "used": None}
+    (nic,) = call(demo, "GET", f"/servers/{server.id}/os-interface").json()["interfaceAttachments"]
+    assert new["nic_details"][0]["mac_address"] == nic["mac_addr"]
+    assert call(admin, "GET", f"/servers/{NOTHING}/diagnostics").status_code == 404
+
+
+def test_topology(demo: Any, server: Any) -> None:
+    assert call(demo, "GET", f"/servers/{server.id}/topology", "2.77").status_code == 404
+    shown = call(demo, "GET", f"/servers/{server.id}/topology", "2.78")
+    assert shown.json() == {"nodes": [], "pagesize_kb": None}
+
+
+def test_audits(demo: Any, admin: Any) -> None:
+    path = "/os-instance_usage_audit_log"
+    assert call(demo, "GET", path).status_code == 403
+    log = call(admin, "GET", f"{path}/2026-01-01 00:00:00").json()["instance_usage_audit_log"]
+    assert (log["period_beginning"], log["period_ending"]) == ("2025-11-01 00:00:00", "2025-12-01 00:00:00")
+    assert (log["num_hosts"], log["num_hosts_not_run"], log["log"]) == (3, 3, {})
+    log = call(admin, "GET", f"{path}/2026-01-01 00:00:01").json()["instance_usage_audit_log"]
+    assert (log["period_beginning"], log["period_ending"]) == ("2025-12-01 00:00:00", "2026-01-01 00:00:00")
+    for bad in ("yesterday", "0001-01-01 00:00:00"):
+        assert call(admin, "GET", f"{path}/{bad}").status_code == 400
+    assert call(admin, "GET", path).status_code == 200
+
+
+def tell(admin: Any, version: str, *events: dict[str, str]) -> Any:
+    return call(admin, "POST", "/os-server-external-events", version, json={"events": list(events)})
+
+
+def test_events_of_other_services(demo: Any, admin: Any, server: Any) -> None:
+    changed = {"name": "network-changed", "server_uuid": server.id}
+    assert tell(demo, "2.1", changed).status_code == 403
+    answer = tell(admin, "2.1", changed)
+    assert (answer.status_code, answer.json()["events"]) == (200, [{**changed, "status": "completed", "code": 200}])
+    some = tell(admin, "2.1", changed, {**changed, "server_uuid": NOTHING})
+    assert (some.status_code, [event["code"] for event in some.json()["events"]]) == (207, [200, 404])
+    power = {"name": "power-update", "server_uuid": server.id}
+    assert tell(admin, "2.75", power).status_code == 400
+    assert tell(admin, "2.76", power).json()["events"][0]["code"] == 400
+    assert tell(admin, "2.76", {**power, "tag": "POWER_ON"}).status_code == 200
+    private = demo.network.find_network("private")
+    port = demo.network.create_port(network_id=private.id)
+    body = {"interfaceAttachment": {"port_id": port.id}}
+    assert call(demo, "POST", f"/servers/{server.id}/os-interface", json=body).status_code == 200
+    gone = {"name": "network-vif-deleted", "server_uuid": server.id, "tag": port.id}
+    assert tell(admin, "2.1", gone).status_code == 200
+    until(lambda: not demo.network.get_port(port.id).device_id)
+    demo.network.delete_port(port.id)
+
+
+def test_a_guest_hears_that_its_volume_grew(demo: Any, admin: Any, server: Any) -> None:
+    volume = demo.block_storage.create_volume(size=1)
+    wait(demo, volume, "available")
+    attach(demo, server, volume)
+    wait(demo, volume, "in-use")
+    event = {"name": "volume-extended", "server_uuid": server.id, "tag": volume.id}
+    assert tell(admin, "2.50", event).status_code == 400
+    before = time.monotonic()
+    assert tell(admin, "2.51", event).status_code == 200
+    until(lambda: "/dev/vdb has 1 GB now" in demo.compute.get_server_console_output(server)["output"])
+    assert time.monotonic() - before < 5
+    detach(demo, server, volume)
+    wait(demo, volume, "available")
+    demo.block_storage.delete_volume(volume)

@@ -69,6 +69,13 @@ def test_the_agent_sets_a_password_that_the_console_takes_and_freezes_disks(gues
     assert guest.agent("guest-fsfreeze-thaw") == 1
 
 
+def test_its_user_pings_and_becomes_root(guest: Machine) -> None:
+    assert "1 packets received" in guest.ssh("ping -c 1 10.9.0.1")
+    assert guest.ssh("sudo id -u").strip() == "0"
+    assert guest.ssh("sudo -n sh -c 'echo $(id -u) two   words'").strip() == "0 two words"
+    assert guest.ssh("id -u").strip() == "1000"
+
+
 def test_disks_and_interfaces_that_are_plugged_in_are_seen(guest: Machine, tmp_path: Path) -> None:
     subprocess.run(["qemu-img", "create", "-q", "-f", "raw", tmp_path / "volume", "64M"], check=True)
     guest.qmp("blockdev-add", driver="file", **{"node-name": "v"}, filename=str(tmp_path / "volume"))

@@ -8,12 +8,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.conftest import OTHER_PROJECT
+from tests.guests.frames import open_wire
 from tests.guests.netcloud import Guest, NetworkCloud, says, seconds_until
 from tests.guests.netlab import ask, must, repeater, repeats, run, until, who_asks
 
@@ -308,11 +309,28 @@ def test_ipv6_of_every_kind(cloud: NetworkCloud) -> None:
         cloud.call("PUT", path, 200, {"subnet_id": subnet["id"]})
         guests.append(cloud.guest(network["id"], ("one", "two")[number - 1], security_groups=[group]))
     slaac, stateless = guests
+    beside = cloud.guest(slaac.port.network_id, "two", security_groups=[group])
     for guest in guests:
         assert until(lambda guest=guest: guest.ip in guest("ip", "-6", "addr", "show", "dev", "eth0"), 20)  # type: ignore[misc]
     assert until(lambda: run(slaac.space, "ping", "-6", "-c", "1", "-W", "1", stateless.ip).returncode == 0, 20)
     assert run(stateless.space, "ping", "-6", "-c", "1", "-W", "1", slaac.ip).returncode == 0
     assert "fd77::53" in information(stateless)
+    assert until(lambda: beside.ip in beside("ip", "-6", "addr", "show", "dev", "eth0"), 20)
+    with open_wire(beside.space) as wire:
+        assert run(slaac.space, "ping", "-6", "-c", "3", "-i", "0.2", "-W", "1", beside.ip).returncode == 0
+        wire.settimeout(0.2)
+        heard = []
+        with suppress(TimeoutError):
+            while True:
+                heard.append(wire.recv(200))
+    solicited = [
+        frame for frame in heard if frame[12:14] == b"\x86\xdd" and frame[54] == 135 and frame[6:12] == mac(slaac)
+    ]
+    assert not solicited  # the question who has the address was answered on its own host
+
+
+def mac(guest: Guest) -> bytes:
+    return bytes.fromhex(guest.port.mac.replace(":", ""))
 
 
 def information(guest: Guest) -> str:

@@ -71,3 +71,4 @@ def _set_modes(root: Path) -> None:
             is_program = file.read(2) in (b"#!", b"\x7fE")
         path.chmod(0o755 if is_program else 0o644)
     (root / "etc" / "shadow").chmod(0o600)
+    (root / "usr" / "bin" / "busybox").chmod(0o4755)  # for ping and su; its other applets give the right up at once

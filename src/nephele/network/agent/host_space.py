@@ -61,12 +61,20 @@ def _network_links(network: WiredNetwork, ground: Ground) -> list[Link]:
 
 
 def _bridge(network: WiredNetwork) -> Link:
-    """The host keeps out of its guests' networks: no IPv6, no answers to ARP.
+    """The host keeps out of its guests' networks: no address of its own, no answers to ARP.
+
+    IPv6 is on, else the kernel takes no neighbours to answer for.
 
     The bridge has a MAC address of its own: else it takes over that of a member, and each time the kernel forgets
     the neighbours that ARP is answered with.
     """
-    quiet = ((f"ipv6/conf/{network.bridge}/disable_ipv6", "1"), (f"ipv4/conf/{network.bridge}/arp_ignore", "8"))
+    own = f"ipv6/conf/{network.bridge}"
+    quiet = (
+        (f"{own}/addr_gen_mode", "1"),
+        (f"{own}/accept_ra", "0"),
+        (f"{own}/disable_ipv6", "0"),
+        (f"ipv4/conf/{network.bridge}/arp_ignore", "8"),
+    )
     return Link(
         name=network.bridge,
         kind="bridge",
@@ -153,5 +161,5 @@ def _neighbours(network: WiredNetwork) -> list[Neighbour]:
         for tunnel in network.tunnels
         for mac, ips in tunnel.neighbours
         for ip in ips
-        if ":" not in ip and "/" not in ip
+        if "/" not in ip
     ]

@@ -70,11 +70,11 @@ RULE_KINDS = {
 
 def _shown(rule: QosRule) -> dict[str, Any]:
     fields = {name: getattr(rule, field) for name, (field, _) in RULE_KINDS[rule.kind].readers().items()}
-    return {"id": rule.id, "qos_policy_id": rule.policy_id, **fields}
+    return {"id": rule.id, **fields}
 
 
 def _shown_rules(rules: tuple[QosRule, ...]) -> list[dict[str, Any]]:
-    return [_shown(rule) | {"type": rule.kind} for rule in rules]
+    return [_shown(rule) | {"type": rule.kind, "qos_policy_id": rule.policy_id} for rule in rules]
 
 
 POLICY = Kind(

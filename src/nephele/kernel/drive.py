@@ -26,7 +26,7 @@ from nephele.kernel.operations import (
     operations,
 )
 from nephele.kernel.statements import Statement
-from nephele.kernel.store import Store
+from nephele.kernel.store import Store, trouble
 from nephele.kernel.trace import store_spans
 
 log = logging.getLogger(__name__)
@@ -120,6 +120,8 @@ class Drive:
         except LostLeaseError:
             raise
         except Exception as error:
+            if trouble(error):
+                raise  # the same step is tried again when it is over
             failure = self._why(error, self.work.step or steps[min(place, len(steps) - 1)].name)
             if failure.status >= 500 and not isinstance(error, Refused):
                 log.exception("%s: %s", self.work.context.request_id, failure.message)

@@ -21,7 +21,7 @@ from nephele.kernel.drive import Around, Drive, Leased, LostLeaseError, StoppedE
 from nephele.kernel.ids import Ids
 from nephele.kernel.operations import NOT_OVER, OPEN, OVERDUE, Failure, Operation, State, Work, operations
 from nephele.kernel.statements import Statement
-from nephele.kernel.store import Store
+from nephele.kernel.store import Store, trouble
 from nephele.kernel.trace import Span, store_spans
 
 log = logging.getLogger(__name__)
@@ -140,6 +140,8 @@ class Engine:
         self._works: dict[str, Work[Any]] = {}
         """What is driven here, by id."""
         self._lock = threading.Lock()
+        self._waiting: set[str] = set()
+        """What could not be stored and is to be tried again."""
         self.ended: Counter[tuple[str, str]] = Counter()
         """How many operations ended here, by kind and state."""
         self._looked_at = clock.now()
@@ -293,11 +295,21 @@ class Engine:
     # -- driving -----------------------------------------------------------------------------------------------
 
     def _run(self, id: str) -> None:
-        """Drive one operation to its end, unless another thread or engine does."""
-        with self._hold(id) as first:
-            row = self._lease(id) if first and not self._stopping.is_set() else None
-            if row is not None:
-                self._drive(row)
+        """Drive one operation to its end, unless another thread or engine does.
+
+        Where nothing can be stored, it goes on from where it stood once that is over.
+        """
+        try:
+            with self._hold(id) as first:
+                row = self._lease(id) if first and not self._stopping.is_set() else None
+                if row is not None:
+                    self._drive(row)
+        except Exception as error:
+            if not trouble(error):
+                raise
+            log.warning("operation %s has to wait: %s", id, trouble(error))
+            with self._lock:
+                self._waiting.add(id)
 
     @contextmanager
     def _hold(self, id: str) -> Iterator[bool]:
@@ -380,6 +392,10 @@ class Engine:
             late = sa.and_(c.state.in_((State.PENDING, State.RUNNING)), c.deadline < now)
             overdue = db.execute(sa.select(c.id).where(late)).scalars().all()
         self._looked_at = now
+        with self._lock:
+            waiting, self._waiting = self._waiting, set()
+        for id in waiting:
+            self.bus.cast(RUN, Run(id))
         for id in overdue:
             self._rescue_pool.submit(self._give_up, id)
         self._recover()

@@ -76,4 +76,7 @@ INTERNAL = Error(
     "This is a defect: the log has the traceback under the same request id.",
 )
 UNSUPPORTED = Error("unsupported", 501, "{what} is not supported by this cloud.")
+CANNOT_STORE = Error(
+    "cannot_store", 503, "Nothing can be stored now: {reason}.", "What was accepted before goes on once that is over."
+)
 UNAVAILABLE = Error("unavailable", 503, "{what} does not answer.", "Look at its log; it may be restarting.")

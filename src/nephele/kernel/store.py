@@ -10,6 +10,8 @@ SQLite runs in WAL mode with `BEGIN IMMEDIATE`, one writer per process and as ma
 ever read at once; PostgreSQL uses SQLAlchemy's pool.
 """
 
+import errno
+import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -55,6 +57,24 @@ class _Thread(threading.local):
     writer: sa.Connection | None = None
     reader: sa.Connection | None = None
     after_commit: list[Callable[[], None]]
+
+
+_PASSING = ("SQLITE_BUSY", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_READONLY")
+"""Errors of SQLite that are not the statement's fault."""
+
+
+def trouble(error: BaseException) -> str:
+    """Why the database or the disk could not do its work just now; empty where `error` is about something else."""
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        return str(cause.strerror)
+    if isinstance(cause, sqlite3.OperationalError):
+        return str(cause) if cause.sqlite_errorname.startswith(_PASSING) else ""
+    if isinstance(error, sa.exc.DBAPIError) and (
+        error.connection_invalidated or isinstance(error, sa.exc.OperationalError)
+    ):
+        return str(cause).strip()
+    return ""
 
 
 class Store:

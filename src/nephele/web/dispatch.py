@@ -14,8 +14,9 @@ import msgspec
 
 from nephele.kernel.clock import stopwatch
 from nephele.kernel.context import Context
-from nephele.kernel.errors import BAD_REQUEST, INTERNAL, NOT_ALLOWED, NOT_FOUND, UNAUTHORIZED, Refused
+from nephele.kernel.errors import BAD_REQUEST, CANNOT_STORE, INTERNAL, NOT_ALLOWED, NOT_FOUND, UNAUTHORIZED, Refused
 from nephele.kernel.ids import Ids
+from nephele.kernel.store import trouble
 from nephele.web import bodies
 from nephele.web.access import permits
 from nephele.web.audit import Audit
@@ -77,9 +78,14 @@ class Endpoint:
         except Refused as refused:
             refusal = refused
             edge.refuse(api, refused, Asked(request_id, version), response, request)
-        except Exception:
-            log.exception("%s %s %s failed", request_id, method, request.path)
-            edge.refuse(api, INTERNAL(request_id=request_id), Asked(request_id, version), response, request)
+        except Exception as error:
+            if reason := trouble(error):
+                log.warning("%s %s %s: %s", request_id, method, request.path, reason)
+                refusal = CANNOT_STORE(reason=reason)
+            else:
+                log.exception("%s %s %s failed", request_id, method, request.path)
+                refusal = INTERNAL(request_id=request_id)
+            edge.refuse(api, refusal, Asked(request_id, version), response, request)
         edge.finish(api, version, request_id, response)
         took = elapsed()
         if edge.audit is not None:

@@ -79,7 +79,10 @@ def test_tunnels_have_entries_for_everyone_behind_them() -> None:
         Forward(device, "fa:16:3e:00:00:09", "10.9.0.2"),
         Forward(device, "fa:16:3e:00:00:09", ""),
     )
-    assert host.neighbours == (Neighbour(INNER.bridge, "10.0.0.9", "fa:16:3e:00:00:09"),)
+    assert host.neighbours == (
+        Neighbour(INNER.bridge, "10.0.0.9", "fa:16:3e:00:00:09"),
+        Neighbour(INNER.bridge, "fd00::9", "fa:16:3e:00:00:09"),
+    )
 
 
 def test_a_router_holds_its_addresses_and_routes() -> None:

@@ -124,6 +124,7 @@ class Cloud:
         )
         self.volumes.ask_before_detaching(self.compute.holds)
         self.hypervisors = Hypervisors(settings, self.bus, self.clock, self._download, self._upload)
+        self.volumes.tell_when_grown(self.compute.volume_extended)
         self.networks.tell_when_gone(self.compute.port_gone)
         self.audit_file = AuditFile(settings.audit_file or settings.state_dir / "audit.log") if settings.audit else None
         audit = Audit(self.audit_file, self.clock, self.ids) if self.audit_file else None

@@ -13,7 +13,7 @@ from nephele.compute.findings import Finding, Kind
 from nephele.compute.messages import moving as mv
 from nephele.compute.model import Task, Vm
 from nephele.compute.moves_doctor import check_asides, check_claims, check_moves, moving_ends
-from nephele.compute.tables import servers
+from nephele.compute.tables import block_devices, servers
 from nephele.compute.virt.driver import PowerState
 from nephele.kernel.context import Context
 from nephele.kernel.errors import Refused
@@ -111,6 +111,26 @@ def _volumes(compute: "Compute") -> Iterator[Finding]:
         yield Finding(kind=kind, subject=leftover.subject, detail=leftover.detail, reaps=leftover.removable)
 
 
+def _plugs(compute: "Compute") -> Iterator[Finding]:
+    """Volumes on their way to a server that holds them, or from it, with nothing that moves them.
+
+    A volume that is promised to a server stays so while that is on no host, or failed before it had it.  What others
+    reserved by Cinder's own API for servers of theirs is none of our business.
+    """
+    before = set(compute.volumes.half_attached())
+    with compute.store.read() as db:
+        busy = set(db.execute(sa.select(operations.c.subject).where(operations.c.state.in_(OPEN))).scalars())
+        c = block_devices.c
+        held = sa.select(c.server_id, c.volume_id).join(servers, servers.c.id == c.server_id)
+        waits = (Vm.BUILDING, Vm.ERROR, Vm.SHELVED_OFFLOADED)
+        held = held.where(servers.c.deleted_at.is_(None), servers.c.vm_state.not_in(waits))
+        holders = {(row.server_id, row.volume_id) for row in db.execute(held)}
+    for volume_id, status, server_id in sorted(before & set(compute.volumes.half_attached())):
+        if server_id not in busy and (server_id, volume_id) in holders:
+            detail = f"it is {status} for server {server_id}, and nothing works on it"
+            yield Finding(kind=Kind.STUCK_VOLUME, subject=volume_id, detail=detail, reaps=False)
+
+
 class _Servers(NamedTuple):
     """The servers as they are at one moment.
 
@@ -176,6 +196,7 @@ _CHECKS: tuple[Callable[["Compute"], Iterator[Finding]], ...] = (
     _ports,
     _attachments,
     _volumes,
+    _plugs,
     _guests,
 )
 

@@ -22,7 +22,7 @@ from nephele.volume.model import Attachment, AttachStatus, Volume
 from nephele.volume.model import VolumeStatus as V
 from nephele.volume.orders import volume_disk
 from nephele.volume.parts import Parts
-from nephele.volume.tables import attachments
+from nephele.volume.tables import attachments, volumes
 
 _RESERVABLE = "Volume {id} status must be {expected} to reserve, but the current status is {status}."
 
@@ -57,6 +57,16 @@ class Attachments:
         query = sa.select(c.id, c.volume_id, c.server_id).where(c.server_id.is_not(None)).order_by(c.id)
         with self._parts.store.read() as db:
             return [(row.id, row.volume_id, row.server_id) for row in db.execute(query)]
+
+    def half_attached(self) -> list[tuple[str, str, str]]:
+        """(volume, status, server) of all attachments whose volumes are reserved, attaching or detaching."""
+        passing = (V.RESERVED, V.ATTACHING, V.DETACHING)
+        query = sa.select(volumes.c.id, volumes.c.status, attachments.c.server_id).join(
+            attachments, attachments.c.volume_id == volumes.c.id
+        )
+        query = query.where(volumes.c.status.in_(passing), attachments.c.server_id.is_not(None))
+        with self._parts.store.read() as db:
+            return [(row[0], row[1], row[2]) for row in db.execute(query)]
 
     # -- promised ----------------------------------------------------------------------------------------------
 

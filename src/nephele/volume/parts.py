@@ -1,7 +1,7 @@
 """What all of Cinder's classes and steps share."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from nephele.image.messages import ImageAnswer
@@ -67,6 +67,9 @@ class Parts:
     cluster: str = ""
     """The cluster that the services of all backends are part of; empty: none."""
     backup_store: BackupStore | None = None
+
+    tell_grown: list[Callable[[Context, str], None]] = field(default_factory=list)
+    """Called, in the transaction that says so, when a volume that servers have has grown."""
 
     @property
     def backups(self) -> BackupStore:

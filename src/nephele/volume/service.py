@@ -158,6 +158,10 @@ class Volumes:
         """Let users detach only what no server has; compute, which knows, detaches by `detach`."""
         self.attachments.is_held = is_held
 
+    def tell_when_grown(self, tell: Callable[[Context, str], None]) -> None:
+        """Have `tell` called, with who asked for it, when a volume that servers have has grown."""
+        self.parts.tell_grown.append(tell)
+
     # -- volumes -----------------------------------------------------------------------------------------------
 
     def show(self, ctx: Context, volume_id: str) -> Volume:
@@ -429,6 +433,10 @@ class Volumes:
     def server_attachments(self) -> list[tuple[str, str, str]]:
         """Every attachment to a server: (attachment, volume, server)."""
         return self.attachments.to_servers()
+
+    def half_attached(self) -> list[tuple[str, str, str]]:
+        """(volume, status, server) of all that are on their way to a server, or from one."""
+        return self.attachments.half_attached()
 
     def leftovers(self) -> list[Leftover]:
         """What is left over, or waits without an owner; for `nephele doctor`."""

@@ -174,6 +174,9 @@ def extend_disk(parts: Parts, work: Work[Extend]) -> None:
 def _extended(parts: Parts, db: sa.Connection, work: Work[Extend]) -> None:
     now = parts.clock.now()
     rows.move(db, work.data.volume_id, (V.EXTENDING,), status=work.data.before, previous_status=None, updated_at=now)
+    if work.data.before == V.IN_USE:
+        for tell in parts.tell_grown:
+            tell(work.context, work.data.volume_id)
 
 
 def _not_extended(parts: Parts, db: sa.Connection, work: Work[Extend], failure: Failure) -> None:

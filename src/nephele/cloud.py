@@ -70,7 +70,7 @@ class Cloud:
         self.clock, self.ids = clock or SystemClock(), ids or Ids()
         self.store = Store(settings.store_url)
         self.bus = LocalBus()
-        self.engine = Engine(self.store, self.bus, self.clock, self.ids)
+        self.engine = Engine(self.store, self.bus, self.clock, self.ids, at_once=settings.operations_at_once)
         told = settings.identity
         self.identity = Identity(
             *(self.store, self.clock, self.ids),

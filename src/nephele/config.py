@@ -212,6 +212,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     availability_zone: str = "nova"
 
     @property
+    def operations_at_once(self) -> int:
+        """How many operations run at once: simulated hosts are of this process, and wait for nothing."""
+        return 8 if self.driver == "sim" else 32
+
+    @property
     def store_url(self) -> str:
         """The SQLAlchemy URL of the database."""
         return self.database_url or f"sqlite:///{self.state_dir / 'nephele.db'}"

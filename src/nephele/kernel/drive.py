@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from nephele.kernel.clock import Clock, Instant
 from nephele.kernel.context import Context
 from nephele.kernel.errors import Refused
+from nephele.kernel.locks import Turns
 from nephele.kernel.operations import (
     BROKEN,
     INTERRUPTED,
@@ -74,12 +75,14 @@ class Around:
         store: where the rows are.
         clock: time.
         stopping: set when the process is to stop at the next step's end.
+        turns: how many run at once.
         count_end: told the kind and state of what ended.
     """
 
     store: Store
     clock: Clock
     stopping: threading.Event
+    turns: Turns
     count_end: Callable[[str, State], None]
 
 
@@ -101,7 +104,7 @@ class Drive:
         self.place = row.step
         """Of the step that the row names."""
         data = msgspec.json.decode(row.data, type=operation.data)
-        self.work: Work[Any] = Work(row.id, row.kind, row.subject, row.context, data, row.deadline)
+        self.work: Work[Any] = Work(row.id, row.kind, row.subject, row.context, data, row.deadline, around.turns)
 
     def forward(self, place: int) -> None:
         """Do the steps from `place` on."""
@@ -173,9 +176,14 @@ class Drive:
                 self._note(State.UNDOING, place, failure=failure)
                 if pause is None:
                     log.exception("%s: %s is left for `nephele reap`", self.work.context.request_id, name)
-                elif self.around.stopping.wait(pause):
+                elif self._rest(pause):
                     return False
         return True
+
+    def _rest(self, pause: float) -> bool:
+        """Let others run; true where the process stops meanwhile."""
+        with self.around.turns.aside():
+            return self.around.stopping.wait(pause)
 
     # -- what is written ---------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from nephele.kernel.clock import Clock, Instant, seconds
 from nephele.kernel.context import Context
 from nephele.kernel.drive import Around, Drive, Leased, LostLeaseError, StoppedError, failure_of
 from nephele.kernel.ids import Ids
+from nephele.kernel.locks import Turns
 from nephele.kernel.operations import NOT_OVER, OPEN, OVERDUE, Failure, Operation, State, Work, operations
 from nephele.kernel.statements import Statement
 from nephele.kernel.store import Store, trouble
@@ -123,12 +124,21 @@ class Engine:
         bus: wakes it.
         clock: time.
         ids: names its leases and operations.
-        threads: how many operations run at once.
+        threads: how many operations are under way at once, those included that wait for others.
+        at_once: how many of these run.
         alone: no other engine works on this store, so that what was left running when it starts is taken at once.
     """
 
     def __init__(
-        self, store: Store, bus: Bus, clock: Clock, ids: Ids, *, threads: int = 32, alone: bool = True
+        self,
+        store: Store,
+        bus: Bus,
+        clock: Clock,
+        ids: Ids,
+        *,
+        threads: int = 32,
+        at_once: int = 32,
+        alone: bool = True,
     ) -> None:
         self.store, self.bus, self.clock, self.ids = store, bus, clock, ids
         self.owner = ids.hex()
@@ -146,7 +156,8 @@ class Engine:
         """How many operations ended here, by kind and state."""
         self._looked_at = clock.now()
         self._stopping = threading.Event()
-        self._around = Around(store, clock, self._stopping, self.count_end)
+        self._turns = Turns(at_once)
+        self._around = Around(store, clock, self._stopping, self._turns, self.count_end)
         self._ticker = threading.Thread(target=self._tick_for_ever, name="conductor", daemon=True)
 
     def register(self, operation: Operation[Any], parts: object) -> None:
@@ -171,7 +182,9 @@ class Engine:
 
     def pause(self, seconds: float) -> None:
         """Sleep in a step that waits for something.  Raises StoppedError where this process stops meanwhile."""
-        if self._stopping.wait(seconds):
+        with self._turns.aside():
+            stopped = self._stopping.wait(seconds)
+        if stopped:
             raise StoppedError
 
     # -- accepting ---------------------------------------------------------------------------------------------
@@ -300,7 +313,7 @@ class Engine:
         Where nothing can be stored, it goes on from where it stood once that is over.
         """
         try:
-            with self._hold(id) as first:
+            with self._turns, self._hold(id) as first:
                 row = self._lease(id) if first and not self._stopping.is_set() else None
                 if row is not None:
                     self._drive(row)

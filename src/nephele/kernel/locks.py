@@ -1,4 +1,4 @@
-"""Locks by name."""
+"""Locks by name, and turns."""
 
 import threading
 from collections.abc import Iterator
@@ -29,3 +29,28 @@ class KeyedLocks:
                     self._held[key] = lock, users
                 else:
                     del self._held[key]
+
+
+class Turns:
+    """So many at once; who waits for something else meanwhile steps aside and lets another run.
+
+    More threads than can run only take the processor, and Python's lock, from each other and from requests.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        self._free = threading.Semaphore(at_once)
+
+    def __enter__(self) -> None:
+        self._free.acquire()
+
+    def __exit__(self, *_error: object) -> None:
+        self._free.release()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Let another have the turn during the block."""
+        self._free.release()
+        try:
+            yield
+        finally:
+            self._free.acquire()

@@ -35,6 +35,7 @@ from msgspec import Raw, Struct
 from nephele.kernel.clock import Instant
 from nephele.kernel.context import Context
 from nephele.kernel.errors import Error
+from nephele.kernel.locks import Turns
 from nephele.kernel.store import Json, metadata
 from nephele.kernel.trace import Recorder
 
@@ -128,13 +129,23 @@ class Work(Generic[Data]):
     Steps read and change `data`, which is stored after each of them, and record what they do in `trace`.
     """
 
-    def __init__(self, id: str, kind: str, subject: str, context: Context, data: Data, deadline: Instant) -> None:
+    def __init__(
+        self,
+        id: str,
+        kind: str,
+        subject: str,
+        context: Context,
+        data: Data,
+        deadline: Instant,
+        turns: Turns | None = None,
+    ) -> None:
         self.id = id
         self.kind = kind
         self.subject = subject
         self.context = context
         self.data = data
         self.deadline = deadline
+        self.turns = turns or Turns(1)
         self.step = ""
         self.trace = Recorder()
         self.state: dict[str, str] = {}
@@ -143,6 +154,11 @@ class Work(Generic[Data]):
         """Set when somebody interrupts the operation: steps that wait look at it."""
         self.kept: dict[str, str] = {}
         """What steps keep for those after them in memory only, such as a token: it is never stored."""
+
+    def pause(self, seconds: float) -> bool:
+        """Wait for something in a step, and let other operations run; true where this one is interrupted meanwhile."""
+        with self.turns.aside():
+            return self.interrupted.wait(seconds)
 
 
 Do = Callable[[Any, Work[Any]], None]

@@ -264,3 +264,33 @@ def test_ends_are_counted(start: Callable[[], Engine], store: Store, world: Worl
     while not engine.ended and time.monotonic() < deadline:
         time.sleep(0.002)
     assert engine.ended == {("build", "failed"): 1}
+
+
+def test_who_waits_for_another_operation_lets_it_run(store: Store, bus: LocalBus, clock: FakeClock, ids: Ids) -> None:
+    running, most, arrived = [0], [0], threading.Event()
+
+    def first(_parts: object, work: Work[Plan]) -> None:
+        while not arrived.is_set():
+            assert not work.pause(0.001)
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+            running[0] -= 1
+
+    def second(_parts: object, _work: Work[Plan]) -> None:
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        time.sleep(0.02)
+        running[0] -= 1
+        arrived.set()
+
+    engine = Engine(store, bus, clock, ids, threads=4, at_once=1)
+    for kind, do in (("first", first), ("second", second)):
+        engine.register(Operation(kind, Plan, 60, (Step(kind, do, Keep("nothing is changed")),)), None)
+    engine.start()
+    try:
+        ids_of = [engine.begin(kind, Plan(), CALLER, kind) for kind in ("first", "first", "second")]
+        for id in ids_of:
+            assert wait_for(store, id, "done", "failed") == "done"
+    finally:
+        engine.stop()
+    assert most == [1]

@@ -89,7 +89,7 @@ def _quiesce(conductor: Conductor, work: Work[Any], *, freeze: bool) -> PowerSta
 def _await_snapshot(conductor: Conductor, work: Work[Any], snapshot_id: str) -> None:
     while (found := conductor.volumes.snapshot_readiness(work.context, snapshot_id)).readiness != Readiness.READY:
         late = conductor.clock.now() > work.deadline
-        if found.readiness == Readiness.FAILED or late or work.interrupted.wait(PAUSE):
+        if found.readiness == Readiness.FAILED or late or work.pause(PAUSE):
             raise VOLUME_NOT_READY(volume_id=snapshot_id, status=found.status, reason=found.reason)
 
 

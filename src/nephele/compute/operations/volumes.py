@@ -44,7 +44,7 @@ def wait_until_available(conductor: Conductor, work: Work[Any], volume_id: str) 
     """Return once the volume is there.  Raises VOLUME_NOT_READY with its status and reason if it can't be."""
     while (found := conductor.volumes.readiness(work.context, volume_id)).readiness != Readiness.READY:
         late = conductor.clock.now() > work.deadline
-        if found.readiness == Readiness.FAILED or late or work.interrupted.wait(PAUSE):
+        if found.readiness == Readiness.FAILED or late or work.pause(PAUSE):
             raise VOLUME_NOT_READY(volume_id=volume_id, status=found.status, reason=found.reason)
 
 

@@ -101,10 +101,10 @@ def test_devices_come_and_go_before_ones_eyes(cloud: RunningCloud) -> None:
 
 
 def look_at_the_screen(demo: Any, server: Any) -> None:
-    with dial(socket_of(address(demo, server, "vnc", "novnc")), subprotocols=["binary"]) as line:
+    with dial(socket_of(address(demo, server, "vnc", "novnc"))) as line:
         assert line.recv(timeout=10) == b"RFB 003.008\n"
         line.send(b"RFB 003.008\n")
-        assert b"\x01" in line.recv(timeout=10)[1:]  # type: ignore[operator]
+        assert b"\x01" in line.recv(timeout=10)[1:]
         line.send(b"\x01")
         assert line.recv(timeout=10) == bytes(4)
         line.send(b"\x01")

@@ -159,10 +159,19 @@ class ComputeAgent:
         """
         if self._running.get(ask.server_id, ask.by) != ask.by:
             self.host.interrupted.add(ask.server_id)
-            try:
-                self.driver.stop(ask.server_id, 0)
-            except Refused as refused:
-                log.info("nothing to interrupt in the guest of %s: %s", ask.server_id, refused.message)
+            if not self._stop_sending(ask.server_id):
+                try:
+                    self.driver.stop(ask.server_id, 0)
+                except Refused as refused:
+                    log.info("nothing to interrupt in the guest of %s: %s", ask.server_id, refused.message)
+
+    def _stop_sending(self, server_id: str) -> bool:
+        """Call back a guest that is on its way to another host; false where none is."""
+        try:
+            self.driver.stop_sending(server_id)
+        except Refused:
+            return False
+        return True
 
     def list_guests(self, _ask: m.ListGuests) -> m.Guests:
         """The guests that the hypervisor knows."""

@@ -1,5 +1,7 @@
 """Guests that change their host or their size."""
 
+from functools import partial
+
 from nephele.compute.agent.host import Host
 from nephele.compute.messages import Done, Spawn
 from nephele.compute.messages import moving as mv
@@ -20,7 +22,8 @@ class Mover:
     def arrive(self, order: mv.Arrive) -> Done:
         """Build the guest of the disks that it had, or anew."""
         self.host.wire(order)
-        self.driver.arrive(self.host.spec(order), order.origin, run=order.run)
+        check = partial(self.host.check, order.server_id)
+        self.driver.arrive(self.host.spec(order), order.origin, run=order.run, check=check)
         self._complete_attachments(order)
         return self.host.done(order)
 

@@ -401,11 +401,12 @@ class Driver(Protocol):
         """
         ...
 
-    def arrive(self, spec: GuestSpec, origin: str, *, run: bool) -> None:
+    def arrive(self, spec: GuestSpec, origin: str, *, run: bool, check: Callable[[], None]) -> None:
         """Make the guest of what host `origin` (perhaps this one) has set aside, and start it if it is to `run`.
 
         Local disks are copied and grown to what `spec` says; one that was not there is made anew, and so is swap.
         What is aside stays as it is.  With no `origin` all disks are made anew, as by `spawn`.
+        `check` is called now and then and may raise to give up.
         Raises NOT_SET_ASIDE, DISK_SHRINKS.
         """
         ...

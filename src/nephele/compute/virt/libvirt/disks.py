@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from nephele.compute.virt.driver import BlankDisk, Disk, DiskFormat, FileDisk, GuestSpec, ImageDisk
@@ -55,10 +56,11 @@ def make_disk(disk: Disk, where: InstanceDir) -> None:
     part.rename(path)
 
 
-def copy_disks(spec: GuestSpec, origin: InstanceDir, where: InstanceDir) -> None:
+def copy_disks(spec: GuestSpec, origin: InstanceDir, where: InstanceDir, check: Callable[[], None]) -> None:
     """Copy the local disks from `origin`, grown to what `spec` says; those that `origin` has not are left to be made.
 
-    A copy shares its blocks with the original where the file system can do that.  Swap is never copied.
+    A copy shares its blocks with the original where the file system can do that.  Swap is never copied.  `check` is
+    called now and then and may raise to give up.
     Raises DISK_MISSING, DISK_SHRINKS, DISK_TOOL_FAILED.
     """
     for disk in spec.disks:
@@ -66,13 +68,14 @@ def copy_disks(spec: GuestSpec, origin: InstanceDir, where: InstanceDir) -> None
         before = origin.disk(disk)
         if path is None or before is None or path.exists():
             continue
+        check()
         if before.exists() and not (isinstance(source, BlankDisk) and source.kind == "swap"):
-            _copy_disk(spec.server_id, disk, before, path)
+            _copy_disk(spec.server_id, disk, before, path, check)
         elif isinstance(source, ImageDisk):
             raise DISK_MISSING(path=before, server_id=spec.server_id)
 
 
-def _copy_disk(server_id: str, disk: Disk, before: Path, path: Path) -> None:
+def _copy_disk(server_id: str, disk: Disk, before: Path, path: Path, check: Callable[[], None]) -> None:
     source, form = disk.source, disk_format(disk)
     size = source.size_gb * GIB if isinstance(source, ImageDisk) else 0
     size = source.size_mb * MIB if isinstance(source, BlankDisk) else size
@@ -82,7 +85,7 @@ def _copy_disk(server_id: str, disk: Disk, before: Path, path: Path) -> None:
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)
     copy = ("cp", "--reflink=auto", "--sparse=always", "--", str(before), str(part))
-    run_tool(*copy, on=part, cpu_seconds=COPY_SECONDS, wait_seconds=COPY_SECONDS)
+    run_tool(*copy, on=part, cpu_seconds=COPY_SECONDS, wait_seconds=COPY_SECONDS, check=check)
     if size > had:
         resize_disk(part, form, size)
         if isinstance(source, BlankDisk):
@@ -91,12 +94,16 @@ def _copy_disk(server_id: str, disk: Disk, before: Path, path: Path) -> None:
 
 
 def _grow_file_system(path: Path) -> None:
-    """Let the file system that we made on an ephemeral disk fill it; another one is its owner's business."""
-    try:
-        run_tool("e2fsck", "-f", "-p", str(path), on=path)
-        run_tool("resize2fs", str(path), on=path)
-    except Refused as refused:
-        log.warning("the file system on %s is left as it is: %s", path, refused.message)
+    """Let the file system that we made on an ephemeral disk fill it; another one is its owner's business.
+
+    e2fsck ends with 1 where it had something to repair, such as the journal of a guest that lost its power; whether
+    that is enough resize2fs knows.
+    """
+    for words in (("e2fsck", "-f", "-p"), ("resize2fs",)):
+        try:
+            run_tool(*words, str(path), on=path)
+        except Refused as refused:
+            log.info("the file system on %s: %s", path, refused.message)
 
 
 def virtual_size(path: Path, form: DiskFormat) -> int:

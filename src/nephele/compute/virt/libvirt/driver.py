@@ -251,7 +251,7 @@ class LibvirtDriver:
             raise GUEST_NOT_FOUND(server_id=server_id)
         where.rename(aside)
 
-    def arrive(self, spec: GuestSpec, origin: str, *, run: bool) -> None:
+    def arrive(self, spec: GuestSpec, origin: str, *, run: bool, check: Callable[[], None]) -> None:
         if self.power_state(spec.server_id) in (PowerState.RUNNING, PowerState.PAUSED):
             return
         where, aside = self._where(spec.server_id), self._layout.aside(spec.server_id)
@@ -261,7 +261,7 @@ class LibvirtDriver:
         check_disks(spec, where, made=False)
         where.make(self._capabilities.qemu_owner)
         if origin:
-            copy_disks(spec, aside, where)
+            copy_disks(spec, aside, where, check)
         make_disks(spec, where)
         self._start(spec, where, xml, run=run)
 

@@ -301,15 +301,17 @@ class SimDriver:
     def set_aside(self, server_id: str, timeout: int) -> None:
         self._enter("set_aside", server_id)
         if self._state(server_id) is PowerState.NOSTATE:
-            self._moves.check_aside(self.host, server_id)
+            if self._moves.aside_console(server_id) is None:
+                raise GUEST_NOT_FOUND(server_id=server_id)
             return
         self.stop(server_id, timeout)
         self._moves.put_aside(server_id, f"{self._now()} set aside\n")
 
-    def arrive(self, spec: GuestSpec, origin: str, *, run: bool) -> None:
+    def arrive(self, spec: GuestSpec, origin: str, *, run: bool, check: Callable[[], None]) -> None:
         self._enter("arrive", spec.server_id)
         if self._state(spec.server_id) is PowerState.NOSTATE:
             _check_disks(spec)
+            check()
             console = self._moves.check_arrival(spec, origin) if origin else ""
             self._insert(spec, PowerState.SHUTDOWN, console)
         if run:

@@ -79,6 +79,10 @@ class Life:
             assert time.monotonic() < deadline, server
             time.sleep(0.05)
 
+    def virsh(self, *words: str) -> str:
+        words = ("virsh", "-q", "-c", self.host.uri, *words)
+        return subprocess.run(words, check=True, capture_output=True, text=True, timeout=30).stdout
+
     def qemu(self) -> int:
         return int((self.host.directory / f"run/libvirt/qemu/{self.inside.domain}.pid").read_text())
 
@@ -161,6 +165,12 @@ def test_its_own_end_is_noticed(life: Life) -> None:
     life.do("os-start", "ACTIVE")
     os.kill(life.qemu(), signal.SIGKILL)
     life.becomes("SHUTOFF")
+    life.virsh("start", life.inside.domain)
+    deadline = time.monotonic() + 40
+    while life.virsh("domstate", life.inside.domain).strip() != "shut off":  # its server is stopped, so it is, too
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert life.settled()["status"] == "SHUTOFF"
     life.do("os-start", "ACTIVE")
 
 

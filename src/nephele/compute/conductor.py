@@ -1,6 +1,7 @@
 """nova-conductor: the only part of Nova that hosts talk to, and the one that drives operations on servers."""
 
 import logging
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -17,8 +18,9 @@ from nephele.compute.nics import without
 from nephele.compute.placing import Placing, host_request
 from nephele.compute.rows import devices_of, server_row
 from nephele.compute.scheduler.messages import SELECT_HOST, GroupMembership, Selection
-from nephele.compute.states import States
+from nephele.compute.states import Noticed, States
 from nephele.compute.tables import block_devices, servers
+from nephele.compute.virt.driver import PowerState
 from nephele.image.service import Images
 from nephele.kernel.bus import NO_ANSWER, Bus, Method
 from nephele.kernel.clock import Clock, Instant, seconds
@@ -95,6 +97,8 @@ class Conductor:
         self.hosts, self.placing, self.guests, self.migrations = hosts, placing, guests, migrations
         self.ids = ids
         self.states = States(clock)
+        self.turn_off: Callable[[str], None] = lambda _: None
+        """Stops a server whose guest was started past the cloud."""
 
     def serve(self) -> None:
         """Answer hosts."""
@@ -156,12 +160,19 @@ class Conductor:
         with self.store.write() as db:
             gone = db.execute(sa.select(c.id).where(c.id.in_(seen), elsewhere)).scalars().all()
             for server_id, power in found.items():
-                self.states.notice_power(db, server_id, report.host, power)
+                self._notice(db, server_id, report.host, power)
         return m.HostOrders(remove=tuple(gone))
 
-    def _power_reported(self, report: m.PowerReport) -> None:
+    def _power_reported(self, report: m.PowerReport) -> m.PowerHeard:
         with self.store.write() as db:
-            self.states.notice_power(db, report.server_id, report.host, report.power_state)
+            noticed = self._notice(db, report.server_id, report.host, report.power_state)
+        return m.PowerHeard(again=noticed is Noticed.TOO_EARLY)
+
+    def _notice(self, db: sa.Connection, server_id: str, host: str, power: PowerState) -> Noticed:
+        noticed = self.states.notice_power(db, server_id, host, power)
+        if noticed is Noticed.UNWANTED:
+            self.store.after_commit(lambda: self.turn_off(server_id))
+        return noticed
 
     # -- what steps use ----------------------------------------------------------------------------------------
 

@@ -43,6 +43,7 @@ from nephele.compute.scheduler.service import Scheduler
 from nephele.compute.servers import Servers
 from nephele.compute.shelving import Shelving
 from nephele.compute.snapshots import Snapshots
+from nephele.compute.syncing import Syncing
 from nephele.compute.tables import block_devices
 from nephele.compute.tables import servers as servers_table
 from nephele.compute.usage import Usages
@@ -139,6 +140,7 @@ class Compute:
         self.consoles = Consoles(self.servers, clock, ids, settings.consoles)
         offload_after = settings.compute.shelved_offload_after
         self.shelving = Shelving(store, clock, ids, self.servers, self.snapshots, self.hosts, offload_after)
+        self.conductor.turn_off = Syncing(self.servers, ids).turn_off
         self.passwords = Passwords(self.servers)
         self.resetting = Resetting(self.servers)
         self.reclaiming = Reclaiming(self.servers, self.quotas, clock, settings.compute.reclaim_after)

@@ -1,5 +1,6 @@
 """The one place that writes a server's VM, task and power states."""
 
+from enum import Enum, auto
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,6 +28,23 @@ _MINE = sa.and_(_c.id == sa.bindparam("server"), _c.host == sa.bindparam("on_hos
 _NOTICE = Statement(
     servers.update().where(_MINE, _c.power_state != sa.bindparam("seen")), sets=("power_state", "updated_at")
 )
+
+
+RUNS = (Vm.ACTIVE, Vm.PAUSED)
+IS_ON = (PowerState.RUNNING, PowerState.PAUSED)
+IS_OFF = (PowerState.SHUTDOWN, PowerState.CRASHED)
+_BUSY = Statement(sa.select(_c.id).where(_MINE, _c.task_state != Task.NONE))
+_STOPPED = Statement(sa.select(_c.id).where(_MINE, _c.task_state == Task.NONE, _c.vm_state == Vm.STOPPED))
+
+
+class Noticed(Enum):
+    """What became of a power state that was noticed."""
+
+    FOLLOWED = auto()
+    TOO_EARLY = auto()
+    """Something is being done to the server, and may not know of it: it is to be told again."""
+    UNWANTED = auto()
+    """The server is stopped, and its guest runs."""
 
 
 class Shown(Struct, frozen=True):
@@ -59,6 +77,8 @@ class States:
         self, db: sa.Connection, server_id: str, vm_state: Vm, power_state: PowerState, *, deleting: bool = False
     ) -> Shown | None:
         """A command has done its work."""
+        if power_state in IS_OFF and vm_state in RUNS:
+            vm_state = Vm.STOPPED  # it ended by itself since
         values = {"vm_state": vm_state, "power_state": power_state, "task_state": Task.NONE}
         return self._write(db, server_id, deleting, _ARRIVE, fault=None, progress=0, **values)
 
@@ -71,15 +91,23 @@ class States:
             values["vm_state"] = vm_state
         if fault is not None:
             values["fault"] = fault
-        return self._write(db, server_id, deleting, tuple(values), **values)
+        shown = self._write(db, server_id, deleting, tuple(values), **values)
+        if shown is not None and shown.power_state in IS_OFF and shown.vm_state in RUNS:
+            return self._write(db, server_id, deleting, ("vm_state",), vm_state=Vm.STOPPED)
+        return shown
 
-    def notice_power(self, db: sa.Connection, server_id: str, host: str, power: PowerState) -> None:
-        """The hypervisor saw a guest change while nobody commanded it: the server follows."""
+    def notice_power(self, db: sa.Connection, server_id: str, host: str, power: PowerState) -> Noticed:
+        """The hypervisor saw a guest change while nobody commanded it: the server follows, as upstream's does."""
         now = self.clock.now()
         _NOTICE.run(db, server=server_id, on_host=host, seen=power, power_state=power, updated_at=now)
         for seen, follow in _FOLLOWS:
             if power in seen:
                 follow.run(db, server=server_id, on_host=host)
+        if power in IS_OFF and _BUSY.row(db, server=server_id, on_host=host):
+            return Noticed.TOO_EARLY
+        if power in IS_ON and _STOPPED.row(db, server=server_id, on_host=host):
+            return Noticed.UNWANTED
+        return Noticed.FOLLOWED
 
     def _write(
         self, db: sa.Connection, server_id: str, deleting: bool, fields: tuple[str, ...], **values: Any
@@ -97,7 +125,7 @@ def _follow(was: tuple[Vm, ...], becomes: Vm) -> Statement:
 
 
 _FOLLOWS = (
-    ((PowerState.SHUTDOWN, PowerState.CRASHED), _follow((Vm.ACTIVE, Vm.PAUSED), Vm.STOPPED)),
+    (IS_OFF, _follow(RUNS, Vm.STOPPED)),
     ((PowerState.PAUSED,), _follow((Vm.ACTIVE,), Vm.PAUSED)),
     ((PowerState.RUNNING,), _follow((Vm.PAUSED,), Vm.ACTIVE)),
 )

@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from typing import TypeVar, cast
 
 from nephele.compute import messages as m
@@ -37,6 +38,8 @@ from nephele.kernel.locks import KeyedLocks
 
 Order = TypeVar("Order", bound=m.Command)
 Answer = TypeVar("Answer", bound=m.Done)
+AGAIN_AFTER, AGAIN_AT_LAST = 0.5, 10.0
+"""Seconds until a power state is told again, at first and at most."""
 log = logging.getLogger(__name__)
 
 
@@ -188,18 +191,29 @@ class ComputeAgent:
             self.driver.drop_aside(ask.server_id)
 
     def _note_power(self, change: PowerChange, pool: Executor) -> None:
-        pool.submit(self._report_power, change.server_id)
+        pool.submit(self._report_power, change.server_id, pool, AGAIN_AFTER)
 
-    def _report_power(self, server_id: str) -> None:
-        """Tell how a guest is now, once no command works on it: what an event said may be over already."""
+    def _report_power(self, server_id: str, pool: Executor, pause: float) -> None:
+        """Tell how a guest is now, once no command works on it: what an event said may be over already.
+
+        It is told again while more is being done to the server, which may have looked at the guest before that.
+        """
         try:
             with self._locks.holding(server_id):
                 power = self.driver.power_state(server_id)
-                self.bus.call(
-                    m.REPORT_POWER, m.PowerReport(host=self.host.name, server_id=server_id, power_state=power)
-                )
+                report = m.PowerReport(host=self.host.name, server_id=server_id, power_state=power)
+                again = self.bus.call(m.REPORT_POWER, report).again
         except Refused as refused:
             log.warning("the power state of %s could not be told: %s", server_id, refused.message)
+            again = True
+        if again:
+            later = threading.Timer(pause, self._submit, (pool, server_id, min(pause * 2, AGAIN_AT_LAST)))
+            later.daemon = True
+            later.start()
+
+    def _submit(self, pool: Executor, server_id: str, pause: float) -> None:
+        with suppress(RuntimeError):  # the agent stops
+            pool.submit(self._report_power, server_id, pool, pause)
 
     def _serve(self, method: Method[Order, Answer], handler: Callable[[Order], Answer], pool: Executor) -> None:
         """Serve commands; those for one server never run at the same time: a repeated one waits for the first."""

@@ -206,6 +206,12 @@ class PowerReport(Struct, frozen=True, kw_only=True):
     power_state: PowerState
 
 
+class PowerHeard(Struct, frozen=True):
+    """What the conductor made of it; `again`: something is being done to the server, so it is to be told later too."""
+
+    again: bool
+
+
 class Heartbeat(Struct, frozen=True):
     """Agents that are alive."""
 
@@ -253,5 +259,5 @@ REMOVE_GUEST = Method("compute_agent.remove_guest", RemoveGuest, type(None))
 
 ASK_SERVER = Method("conductor.ask_server", AskServer, ServerForHost)
 REPORT_HOST = Method("conductor.report_host", HostReport, HostOrders)
-REPORT_POWER = Method("conductor.report_power", PowerReport, type(None))
+REPORT_POWER = Method("conductor.report_power", PowerReport, PowerHeard)
 HEARTBEAT = Method("conductor.heartbeat", Heartbeat, type(None))

@@ -12,12 +12,15 @@ AS_IT_IS = Keep("the power state is read from the hypervisor, whatever it is")
 
 
 class Power(ServerData, kw_only=True):
-    """What a change of power carries."""
+    """What a change of power carries; `timeout` is how many seconds a guest has to shut down."""
+
+    timeout: int = STOP_TIMEOUT
 
 
 def stop_guest(conductor: Conductor, work: Work[Power]) -> None:
     """Shut the guest down."""
-    answer = conductor.command(m.STOP, m.Stop, work, patience=STOP_TIMEOUT + 60, timeout=STOP_TIMEOUT)
+    timeout = work.data.timeout
+    answer = conductor.command(m.STOP, m.Stop, work, patience=timeout + 60, timeout=timeout)
     work.data.power_state = answer.power_state
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
+from nephele.compute.agent.cache import Limits as CacheLimits
 from nephele.compute.scheduler.model import Settings as Filtering
 from nephele.identity.model import Compliance, Hashing
 from nephele.kernel.errors import Error
@@ -202,6 +203,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     scheduler: SchedulerSettings = SchedulerSettings()
     compute: ComputeSettings = ComputeSettings()
     images: ImageSettings = ImageSettings()
+    image_cache: CacheLimits = CacheLimits()
+    """What hosts keep of base images that no disk builds on."""
     volumes: VolumeSettings = field(default_factory=VolumeSettings)
     identity: IdentitySettings = IdentitySettings()
     consoles: ConsoleSettings = ConsoleSettings()

@@ -3,6 +3,7 @@
 import logging
 import platform
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
@@ -20,6 +21,8 @@ from nephele.network.messages import AGENTS_ALIVE, REPORT_AGENT, AgentReport, Ag
 log = logging.getLogger(__name__)
 BEAT_EVERY = 10.0
 """Seconds between two heartbeats."""
+SWEEP_EVERY = 600.0
+"""Seconds between two looks at what may go from the cache of base images."""
 MOST_THREADS = 64
 
 
@@ -57,6 +60,9 @@ class Hypervisors:
         self._beats = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._drivers: dict[str, Driver] = {}
         self._networks: dict[str, HostNetwork] = {}
+        self._cache: BaseImages | None = None
+        """The base images of one host: those of one process share a directory."""
+        self._swept_at = 0.0
         self._download, self._upload = download, upload
 
     def start(self) -> None:
@@ -69,6 +75,7 @@ class Hypervisors:
             self.bus.call(REPORT_AGENT, AgentReport(host=host, kind=kind))
             cache = self.settings.state_dir / "instances" / "_base"
             base = BaseImages(cache, host, self._download, self._upload)
+            self._cache = base
             ComputeAgent(Host(host, driver, wiring, base, self.bus, self.clock)).start(self._pool)
         self._beats.start()
 
@@ -124,6 +131,15 @@ class Hypervisors:
                 self.bus.cast(AGENTS_ALIVE, alive)
             except Exception:
                 log.exception("the heartbeat failed; it goes on")
+            if time.monotonic() - self._swept_at > SWEEP_EVERY and self._cache is not None:
+                self._swept_at = time.monotonic()
+                self._pool.submit(self._sweep, self._cache)
+
+    def _sweep(self, cache: BaseImages) -> None:
+        try:
+            cache.sweep(self.settings.image_cache)
+        except OSError:
+            log.exception("the cache of base images was not swept; all of it stays")
 
     def stop(self) -> None:
         """Take no more commands; guests and networks stay as they are."""

@@ -1,10 +1,15 @@
 """What every volume backend keeps to; each kind of storage is one more parameter."""
 
+import json
 import os
 import shutil
+import socket
 import subprocess
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +17,7 @@ from nephele.kernel.errors import Refused
 from nephele.kernel.ids import Ids
 from nephele.volume.backends.file import FileBackend
 from nephele.volume.backends.protocol import Backend, ImageFile
+from nephele.volume.backends.qcow2 import virtual_size
 from nephele.volume.messages import FileConnection
 from nephele.volume.model import Layout
 
@@ -107,6 +113,33 @@ def test_growing_adds_zeros(backend: Backend, image: ImageFile) -> None:
     assert start(backend, "volume-b", based) == content
 
 
+def test_a_disk_of_blocks(backend: Backend) -> None:
+    content = [(0, b"first"), (5 << 20, b"far")]
+    for _twice in range(2):
+        layout = backend.create_from_blocks("volume-a", 1, iter(content))
+    assert start(backend, "volume-a", layout, 5) == b"first"
+    assert start(backend, "volume-a", layout, (5 << 20) + 3)[-4:] == b"\0far"
+    assert total(backend, "volume-a", layout) == GB
+
+
+def test_disks_are_given_up_and_taken_in(backend: Backend, image: ImageFile) -> None:
+    content = image.path.read_bytes()
+    plain, based = backend.create_blank("volume-a", 1), backend.create_from_image("volume-b", 1, image)
+    written(backend, "volume-a", plain, b"mine")
+    for disk, layout, expected in (("volume-a", plain, b"mine"), ("volume-b", based, content)):
+        for _twice in range(2):
+            backend.release(disk, layout, f"{disk}-out")
+        assert [(found.name, found.size) for found in backend.manageable()] == [(f"{disk}-out", GB)]
+        for _twice in range(2):
+            taken = backend.adopt(f"{disk}-out", f"{disk}-in")
+        assert start(backend, f"{disk}-in", taken, len(expected)) == expected
+        assert backend.manageable() == []
+    assert backend.disks() == {"volume-a-in", "volume-b-in"}
+    for name in ("nothing", "../volume-a-in", ".x"):
+        with pytest.raises(Refused, match="no such disk"):
+            backend.adopt(name, "volume-c")
+
+
 def test_deleting_what_is_not_there_is_no_fault(backend: Backend) -> None:
     backend.create_blank("volume-a", 1)
     for _twice in range(2):
@@ -133,6 +166,36 @@ def test_bases_go_when_nobody_needs_them(backend: Backend, image: ImageFile) -> 
 def test_room_is_told(backend: Backend) -> None:
     room = backend.capacity()
     assert 0 < room.free_gb <= room.total_gb
+
+
+@contextmanager
+def running_qemu(socket_path: Path, disk: Path) -> Iterator[Callable[..., Any]]:
+    """A QEMU that holds the disk open as node `disk`; asks it by QMP."""
+    words = ["--chardev", f"socket,id=qmp,path={socket_path},server=on,wait=off", "--monitor", "chardev=qmp"]
+    words += ["--blockdev", f"file,node-name=file,filename={disk}", "--blockdev", "qcow2,node-name=disk,file=file"]
+    process = subprocess.Popen(["qemu-storage-daemon", *words])
+    try:
+        deadline = time.monotonic() + 10
+        while not socket_path.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(str(socket_path))
+            talk = line.makefile("rw")
+            talk.readline()
+
+            def ask(command: str, **arguments: Any) -> Any:
+                talk.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+                talk.flush()
+                answer = json.loads(talk.readline())
+                while "event" in answer:
+                    answer = json.loads(talk.readline())
+                return answer.get("return", answer)
+
+            ask("qmp_capabilities")
+            yield ask
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 @pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-img, the judge of our qcow2 files, is not installed")
@@ -174,6 +237,19 @@ class TestAgainstQemu:
         assert start(backend, "volume-a", layout, len(content)) == bytes(expected)
         assert start(backend, "volume-a", layout, (600 << 20) + 4096)[-4096:] == b"B" * 4096
         subprocess.run(["qemu-img", "check", "-f", "qcow2", disk], check=True, capture_output=True)
+
+    def test_an_overlay_grows_under_a_running_qemu(self, tmp_path: Path) -> None:
+        """We write the new size into the header, then QEMU is told: the file is whole, and both agree."""
+        backend = FileBackend(tmp_path / "volumes")
+        image, content = self.make(tmp_path)
+        layout = backend.create_from_image("volume-a", 1, image)
+        disk = backend.root / "volume-a"
+        with running_qemu(tmp_path / "qmp", disk) as ask:
+            backend.extend("volume-a", layout, 2)
+            assert ask("block_resize", **{"node-name": "disk", "size": 2 * GB}) == {}
+        assert virtual_size(disk) == 2 * GB
+        subprocess.run(["qemu-img", "check", "-f", "qcow2", disk], check=True, capture_output=True)
+        assert start(backend, "volume-a", layout, len(content)) == content
 
     def test_other_formats_come_and_go(self, tmp_path: Path) -> None:
         backend = FileBackend(tmp_path / "volumes")

@@ -102,3 +102,19 @@ def test_a_server_does_not_boot_from_what_is_not_bootable(demo: Any) -> None:
     assert status_of(demo, volume.id) == "available"
     demo.block_storage.delete_volume(volume.id)
     assert becomes(demo, volume.id, "")
+
+
+def test_a_volume_grows_while_its_server_runs(demo: Any) -> None:
+    volume = demo.block_storage.create_volume(size=1, image_id=demo.image.find_image("nephele-guest").id)
+    demo.block_storage.wait_for_status(volume, "available", interval=0.05, wait=20)
+    server = launch(demo, image_id="", **boot_from("volume", volume.id, delete=True))
+    demo.block_storage.post(f"/volumes/{volume.id}/action", json={"os-extend": {"new_size": 3}}, microversion="3.42")
+    assert becomes(demo, volume.id, "in-use")
+    assert demo.block_storage.get_volume(volume.id).size == 3
+    for _try in range(100):
+        actions = [action.action for action in demo.compute.server_actions(server)]
+        if "extend_volume" in actions:
+            break
+        time.sleep(0.1)
+    assert "extend_volume" in actions
+    wait_gone(demo, server)

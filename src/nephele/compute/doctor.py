@@ -131,6 +131,11 @@ def _plugs(compute: "Compute") -> Iterator[Finding]:
             yield Finding(kind=Kind.STUCK_VOLUME, subject=volume_id, detail=detail, reaps=False)
 
 
+def _image_data(compute: "Compute") -> Iterator[Finding]:
+    for path in compute.images.orphans():
+        yield Finding(kind=Kind.IMAGE_DATA, subject=path.name, detail=f"no image has {path}")
+
+
 class _Servers(NamedTuple):
     """The servers as they are at one moment.
 
@@ -197,6 +202,7 @@ _CHECKS: tuple[Callable[["Compute"], Iterator[Finding]], ...] = (
     _attachments,
     _volumes,
     _plugs,
+    _image_data,
     _guests,
 )
 
@@ -218,6 +224,10 @@ def _reap_leftover(compute: "Compute", _context: Context, finding: Finding) -> N
     compute.volumes.remove_leftover(Leftover(kind, finding.subject, finding.detail))
 
 
+def _reap_image_data(compute: "Compute", _context: Context, finding: Finding) -> None:
+    compute.images.reap(finding.subject)
+
+
 def _reap_guest(compute: "Compute", _context: Context, finding: Finding) -> None:
     compute.bus.call(m.REMOVE_GUEST, m.RemoveGuest(server_id=finding.subject), at=finding.host, timeout=120)
 
@@ -232,6 +242,8 @@ _REAPERS: dict[Kind, Callable[["Compute", Context, Finding], None]] = {
     Kind.ATTACHMENT: _reap_attachment,
     Kind.DISK: _reap_leftover,
     Kind.BASE: _reap_leftover,
+    Kind.BACKUP: _reap_leftover,
+    Kind.IMAGE_DATA: _reap_image_data,
     Kind.GUEST: _reap_guest,
     Kind.ASIDE: _reap_aside,
 }

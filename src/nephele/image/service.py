@@ -339,9 +339,9 @@ class Images:
             known = rows.with_files(db)
         return self.files.of_others(known, self.clock.now() / SECOND - YOUNG)
 
-    def reap(self) -> tuple[Path, ...]:
-        """Remove the orphans; says which."""
-        found = self.orphans()
+    def reap(self, name: str = "") -> tuple[Path, ...]:
+        """Remove the orphans, or the one of that name; says which."""
+        found = tuple(path for path in self.orphans() if name in ("", path.name))
         for path in found:
             path.unlink(missing_ok=True)
         return found

@@ -167,16 +167,26 @@ class Changes:
                 )
             move = "extend_attached" if attached and volume.status == V.IN_USE else "extend"
             life.check(move, volume, "Volume {id} status must be '{expected}' to extend, currently {status}.")
-            if move == "extend_attached" and volume.format != "raw":
-                raise INVALID_VOLUME(
-                    reason=f"Volume {volume_id} is an overlay of an image, which can't grow while it is attached."
-                )
+            if move == "extend_attached" and not parts.tell_grown:
+                raise INVALID_VOLUME(reason=f"Volume {volume_id} is attached, and no server can be told that it grew.")
             self._quotas.check_size(volume.project_id, size_gb)
             kind = self._types.get(db, volume.type_id)
             self._quotas.take_gigabytes(volume.project_id, kind, size_gb - volume.size_gb)
             self._put(ctx, volume_id, status=V.EXTENDING, previous_status=volume.status, size_gb=size_gb)
             data = Extend(volume_id, volume.project_id, size_gb, volume.size_gb, volume.status, volume.host or "")
             parts.engine.begin(EXTEND.kind, data, ctx, volume_id)
+
+    def complete_extension(self, ctx: Context, volume_id: str) -> None:
+        """Somebody says that he has extended a volume for us: nobody is ever asked to.
+
+        Raises INVALID_VOLUME: a guest that has the volume is told of its size after the volume has grown.
+        """
+        volume = self._volume(ctx, volume_id)
+        if volume.status != V.EXTENDING:
+            raise INVALID_VOLUME(
+                reason=f"Volume {volume_id} status must be extending to complete an extension; it is {volume.status}."
+            )
+        raise INVALID_VOLUME(reason=f"Volume {volume_id} is being extended here, and waits for nobody else to do it.")
 
     def retype(self, ctx: Context, volume_id: str, new_type: str, *, may_move: bool = False) -> None:
         """Give a volume another type; its data stays where it is, unless its backend does not fit the type.

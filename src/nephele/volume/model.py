@@ -363,6 +363,7 @@ class LeftoverKind(StrEnum):
     BASE = "image base of no volume"
     STUCK = "volume without an owner of its status"
     BACKUP = "backup objects of no backup"
+    BACKUP_STORE = "backup store that does not answer"
 
 
 class Leftover(Struct, frozen=True):
@@ -374,5 +375,5 @@ class Leftover(Struct, frozen=True):
 
     @property
     def removable(self) -> bool:
-        """Whether it can be removed; what is stuck is for an administrator to judge."""
-        return self.kind != LeftoverKind.STUCK
+        """Whether it can be removed; what is stuck or silent is for an administrator to judge."""
+        return self.kind not in (LeftoverKind.STUCK, LeftoverKind.BACKUP_STORE)

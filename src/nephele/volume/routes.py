@@ -81,6 +81,7 @@ VOLUMES = [
 ]
 ACTIONS = [
     _action("os-extend", actions.extend, bodies.Extend),
+    _action("os-extend_volume_completion", actions.complete_extension, bodies.ExtensionEnd, since=(3, 71)),
     _action("os-reset_status", actions.reset_status, bodies.Reset),
     _action("os-force_delete", actions.force_delete),
     _action("os-set_bootable", actions.set_bootable, bodies.Bootable, 200),

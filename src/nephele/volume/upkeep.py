@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from nephele.kernel.context import Context
+from nephele.kernel.errors import Refused
 from nephele.kernel.operations import OPEN, operations
 from nephele.volume import rows
 from nephele.volume.backends.protocol import Backend
@@ -24,11 +25,13 @@ UNDER_WAY = frozenset({V.DOWNLOADING, *(move.shows for move in LIFE.values() if 
 
 def leftovers(parts: Parts) -> list[Leftover]:
     """All of them; a healthy cloud has none."""
-    return [*_disks(parts), *_bases(parts), *_stuck(parts)]
+    return [*_disks(parts), *_bases(parts), *_backups(parts), *_stuck(parts)]
 
 
 def remove(parts: Parts, leftover: Leftover) -> None:
     """Take one away, unless somebody has come to need it meanwhile."""
+    if leftover.kind == LeftoverKind.BACKUP and leftover.subject not in _known_prefixes(parts):
+        parts.backups.delete(leftover.subject)
     for backend in parts.backends:
         if leftover.kind == LeftoverKind.BASE and leftover.subject in backend.bases():
             release_base(parts, leftover.subject, parts.pool_of(backend))
@@ -62,6 +65,27 @@ def _bases(parts: Parts) -> Iterator[Leftover]:
         for base in sorted(backend.bases()):
             if not rows.base_is_used(parts.store, base, parts.service_of(backend)):
                 yield Leftover(LeftoverKind.BASE, base, f"no volume or snapshot on {backend.name} is an overlay of it")
+
+
+def _known_prefixes(parts: Parts) -> set[str]:
+    with parts.store.read() as db:
+        return set(db.execute(sa.select(backups.c.prefix)).scalars())
+
+
+def _backups(parts: Parts) -> Iterator[Leftover]:
+    """Objects of backups that no row knows: of a cloud that shares the store, for all we know, unless it is a file one.
+
+    Only a directory is ours alone; what else speaks S3 may be shared, and is not looked through.
+    """
+    if parts.backup_store is None or parts.backup_store.name != "file":
+        return
+    try:
+        there = {f"{name.rpartition('/')[0]}/" for name in parts.backup_store.names("")}
+    except Refused as refused:
+        yield Leftover(LeftoverKind.BACKUP_STORE, parts.backup_store.name, refused.message)
+        return
+    for prefix in sorted(there - _known_prefixes(parts)):
+        yield Leftover(LeftoverKind.BACKUP, prefix, "no backup has these objects")
 
 
 def clean_up(parts: Parts, ctx: Context, services: set[str], kind: str, resource_id: str) -> None:

@@ -23,6 +23,27 @@ def test_extend(cinder: Cinder) -> None:
     assert cinder.act(volume, "os-extend", {"new_size": 4}).status_code == 400
 
 
+def test_extend_while_attached(cinder: Cinder, tmp_path: Path) -> None:
+    data = tmp_path / "image"
+    data.write_bytes(b"boot")
+    told: list[str] = []
+    attach = {"instance_uuid": "c" * 8 + "-cccc-cccc-cccc-" + "c" * 12, "mountpoint": "/dev/vdb"}
+    for words in ({}, {"imageRef": cinder.glance.add(data).id}):
+        volume = cinder.volume(**words)["id"]
+        cinder.act(volume, "os-attach", attach)
+        cinder.volumes.parts.tell_grown.clear()
+        assert cinder.act(volume, "os-extend", {"new_size": 2}).status_code == 400
+        cinder.volumes.tell_when_grown(lambda _context, volume_id: told.append(volume_id))
+        assert cinder.act(volume, "os-extend", {"new_size": 2}, version="3.41").status_code == 400
+        assert cinder.act(volume, "os-extend", {"new_size": 2}).status_code == 202
+        found = cinder.settled(f"/volumes/{volume}")
+        assert (found["status"], found["size"], told.pop()) == ("in-use", 2, volume)
+        done = {"error": False}
+        assert cinder.act(volume, "os-extend_volume_completion", done).status_code == 403
+        assert cinder.act(volume, "os-extend_volume_completion", done, as_="admin").status_code == 400
+        assert cinder.act(volume, "os-extend_volume_completion", done, version="3.70").status_code == 404
+
+
 def test_extend_of_an_overlay(cinder: Cinder, tmp_path: Path) -> None:
     data = tmp_path / "image"
     data.write_bytes(b"x" * 1000)

@@ -37,3 +37,15 @@ def test_what_waits_without_an_owner(cinder: Cinder) -> None:
     assert (found.kind, found.subject, found.removable) == (Kind.STUCK, volume["id"], False)
     cinder.volumes.remove_leftover(found)
     assert cinder("GET", f"/volumes/{volume['id']}").status_code == 200
+
+
+def test_objects_of_no_backup(cinder: Cinder) -> None:
+    volume = cinder.volume()
+    made = cinder("POST", "/backups", json={"backup": {"volume_id": volume["id"]}}).json()["backup"]["id"]
+    assert cinder.settled(f"/backups/{made}")["status"] == "available"
+    cinder.volumes.parts.backups.put("backups/gone/manifest", b"x")
+    (found,) = cinder.volumes.leftovers()
+    assert (found.kind, found.subject, found.removable) == (Kind.BACKUP, "backups/gone/", True)
+    cinder.volumes.remove_leftover(found)
+    assert cinder.volumes.leftovers() == []
+    assert list(cinder.volumes.parts.backups.names("")) == [f"backups/{made}/manifest"]

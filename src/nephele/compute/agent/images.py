@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from nephele.compute.agent.cache import Base, Limits, sweep
 from nephele.compute.errors import IMAGE_CORRUPT
 from nephele.compute.messages import BaseImage
 from nephele.compute.virt.driver import DiskFormat
@@ -46,6 +48,7 @@ class BaseImages:
         with self._locks.holding(path.name):
             if path.exists():
                 span.detail |= {"cache": "hit", "bytes": 0}
+                _note_use(path)
             else:
                 self._bring(image, token, path, span, check)
         disk_format = DiskFormat.QCOW2 if image.disk_format == "qcow2" else DiskFormat.RAW
@@ -76,8 +79,13 @@ class BaseImages:
             part.unlink()
             raise IMAGE_CORRUPT(image_id=image.id, host=self.host)
         part.chmod(0o644)  # QEMU reads it, as a user of its own
+        _note_use(part)
         part.rename(path)
         span.detail |= {"cache": "miss", "way": way, "bytes": size, "verified": image.os_hash_algo or "size"}
+
+    def sweep(self, limits: Limits) -> list[Base]:
+        """Remove bases that nobody uses and that are too old or too much; answers what went."""
+        return sweep(self.directory, self.directory.parent, limits, hold=self._locks.holding)
 
     @staticmethod
     def _save(chunks: Iterator[bytes], path: Path) -> Iterator[bytes]:
@@ -85,6 +93,11 @@ class BaseImages:
             for chunk in chunks:
                 file.write(chunk)
                 yield chunk
+
+
+def _note_use(path: Path) -> None:
+    """Somebody asked for a base now: its access time says so; its other times stay, as the file may be Glance's too."""
+    os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
 
 
 def _read(path: Path) -> Iterator[bytes]:

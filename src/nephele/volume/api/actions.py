@@ -23,6 +23,12 @@ def extend(service: Volumes, call: Call) -> None:
     service.changes.extend(call.context, volume.id, int(call.body.new_size), attached=attached)
 
 
+def complete_extension(service: Volumes, call: Call) -> None:
+    """`os-extend_volume_completion`."""
+    volume = find(service, call, "volume:extend_volume_completion")
+    service.changes.complete_extension(call.context, volume.id)
+
+
 def reset_status(service: Volumes, call: Call) -> None:
     """`os-reset_status`."""
     volume = find(service, call, "volume_extension:volume_admin_actions:reset_status")

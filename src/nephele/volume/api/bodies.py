@@ -122,6 +122,12 @@ class Extend(Struct, frozen=True, forbid_unknown_fields=True):
     new_size: Size
 
 
+class ExtensionEnd(Struct, frozen=True, forbid_unknown_fields=True):
+    """`os-extend_volume_completion`."""
+
+    error: Bool = False
+
+
 class Reset(Struct, frozen=True, forbid_unknown_fields=True):
     """`os-reset_status` of a volume."""
 

@@ -78,7 +78,11 @@ def virtual_size(path: Path) -> int:
 
 
 def grow(path: Path, size: int) -> None:
-    """Let the disk be `size` bytes; smaller than now: nothing happens."""
+    """Let the disk be `size` bytes; smaller than now: nothing happens.
+
+    A QEMU that has the file open goes on with the old size until it is told of the new one, which it then writes to
+    the same place: eight bytes of the header, which it reads no more, and nothing moves.
+    """
     with path.open("r+b") as file:
         header = _read_header(file.read(_HEADER.size))
         if size <= header[5]:

@@ -341,6 +341,8 @@ def remembered(image: Image, image_id: str) -> ImageInfo:
 
 def _told_apart(made: list[Server], root_device_name: str) -> list[Server]:
     """The servers of one request share its reservation; several are counted, in their names too."""
+    if len(made) == 1 and made[0].root_device_name == root_device_name:
+        return made
     many = len(made) > 1
     return [
         msgspec.structs.replace(

@@ -4,6 +4,10 @@ import secrets
 import uuid
 from collections.abc import Callable
 
+_RANDOM = ~(0xF000 << 64 | 0xC000 << 48)
+_VERSION_4 = 0x4000 << 64 | 0x8000 << 48
+"""The version and the variant, as RFC 9562 has them."""
+
 
 class Ids:
     """Makes version 4 UUIDs in the two forms that OpenStack uses."""
@@ -13,11 +17,12 @@ class Ids:
 
     def uuid(self) -> str:
         """`8-4-4-4-12`: servers, ports, images, volumes."""
-        return str(uuid.UUID(int=self._bits(128), version=4))
+        digits = self.hex()
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     def hex(self) -> str:
         """32 digits: users, projects, tokens' audit chains."""
-        return uuid.UUID(int=self._bits(128), version=4).hex
+        return f"{self._bits(128) & _RANDOM | _VERSION_4:032x}"
 
     def request(self) -> str:
         """`req-…`: one API request."""

@@ -12,7 +12,8 @@ through SQLAlchemy.
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,7 +24,8 @@ from sqlalchemy.sql.functions import FunctionElement
 Values = tuple[Any, ...]
 MOST_LENGTHS = 50
 """Of lists, for which compiled forms of one statement are kept."""
-Converters = Sequence[Callable[[Any], Any] | None]
+Converters = Sequence[tuple[int, Callable[[Any], Any]]]
+"""(place, what converts the value there), for the values that need it."""
 
 
 class RowText(FunctionElement[str]):
@@ -128,27 +130,22 @@ class _Compiled:
         for column in (*made.insert_prefetch, *made.update_prefetch):
             self.fixed[column.name] = _default_of(column)
         convert: dict[str, Any] = {**made._bind_processors, **expanded.processors}
-        self.parameters: Converters = [convert.get(name) for name in self.names]
-        columns: Converters = [
+        self.take = _taker(self.names)
+        self.parameters = _converters(convert.get(name) for name in self.names)
+        self.columns = _converters(
             entry.type._cached_result_processor(dialect, None) for entry in made._result_columns or ()
-        ]
-        self.columns = columns if any(columns) else ()
+        )
 
-    def ordered(self, values: Mapping[str, Any]) -> list[Any]:
+    def ordered(self, values: Mapping[str, Any]) -> Values:
         """The parameters in their order, as the driver takes them."""
         given: Any = {**self.fixed, **values} if self.fixed or self.lists else values
         for name, each in self.lists.items():
             given |= zip(each, values[name], strict=True)
-        return [
-            given[name] if convert is None else convert(given[name])
-            for name, convert in zip(self.names, self.parameters, strict=True)
-        ]
+        return _convert(self.take(given), self.parameters)
 
     def converted(self, row: Values) -> Values:
         """A row with the values that its columns' types say."""
-        return tuple(
-            [value if convert is None else convert(value) for value, convert in zip(row, self.columns, strict=True)]
-        )
+        return _convert(row, self.columns)
 
     def run(self, db: sa.Connection, values: Mapping[str, Any]) -> sqlite3.Cursor:
         """Give it to the driver, whose errors are raised as SQLAlchemy's."""
@@ -169,8 +166,28 @@ class _Compiled:
         except sqlite3.Error as error:
             raise self._refused(db, parameters, error) from error
 
-    def _refused(self, db: sa.Connection, parameters: list[Any], error: sqlite3.Error) -> BaseException:
+    def _refused(self, db: sa.Connection, parameters: Sequence[Any], error: sqlite3.Error) -> BaseException:
         return sa.exc.DBAPIError.instance(self.sql, parameters, error, sqlite3.Error, dialect=db.dialect)
+
+
+def _taker(names: list[str]) -> Callable[[Mapping[str, Any]], Values]:
+    """Takes the values of these names, in their order."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda given: tuple([given[name] for name in names])
+
+
+def _converters(every: Iterable[Callable[[Any], Any] | None]) -> Converters:
+    return [(place, convert) for place, convert in enumerate(every) if convert is not None]
+
+
+def _convert(values: Values, converters: Converters) -> Values:
+    if not converters:
+        return values
+    converted = list(values)
+    for place, convert in converters:
+        converted[place] = convert(converted[place])
+    return tuple(converted)
 
 
 def _default_of(column: sa.Column[Any]) -> Any:

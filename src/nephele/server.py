@@ -17,6 +17,7 @@ import uvloop
 
 from nephele.config import Settings
 from nephele.kernel.errors import Error
+from nephele.kernel.memory import give_memory_back
 from nephele.web.app import Asgi
 
 STATE_IN_USE = Error(
@@ -48,6 +49,7 @@ def serve(settings: Settings, *, log_level: str, started: float, say: Callable[[
     Raises:
         STATE_IN_USE, PORT_TAKEN.
     """
+    give_memory_back()
     os.umask(0o066)  # files are ours alone; folders may be passed, where QEMU runs as a user of its own
     settings.state_dir.mkdir(mode=0o711 if settings.driver == "libvirt" else 0o700, parents=True, exist_ok=True)
     with locked_state(settings.state_dir):

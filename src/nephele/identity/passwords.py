@@ -6,12 +6,16 @@ OWASP's first recommendation, and the defaults (9 MiB, 4 passes, 1 lane) are one
 """
 
 import hmac
+import os
 import re
 import secrets
+import threading
 from base64 import b64decode, b64encode
 
 from msgspec import Struct
 
+_AT_ONCE = threading.BoundedSemaphore(os.cpu_count() or 1)
+"""More hashes at once than processors would only take memory."""
 MAX_PASSWORD = 4096
 """Characters accepted, as Keystone's `max_password_length`."""
 
@@ -51,7 +55,8 @@ def _argon2id(password: str, salt: bytes, memory_kib: int, passes: int, lanes: i
     from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
     kdf = Argon2id(salt=salt, length=32, iterations=passes, lanes=lanes, memory_cost=memory_kib)
-    return kdf.derive(password.encode("utf-8", "surrogatepass"))
+    with _AT_ONCE:
+        return kdf.derive(password.encode("utf-8", "surrogatepass"))
 
 
 def _text(raw: bytes) -> str:

@@ -187,6 +187,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     virt_type: str = "auto"
     host_netns: str = ""
     """The network namespace that is the hypervisor host; empty: this one."""
+    tunnel_address: str = ""
+    """This host's own end of the tunnels to other hosts; empty: none, its networks end here."""
     database_url: str = ""
     """Empty: SQLite in the state directory."""
     guest_image: Path | None = None

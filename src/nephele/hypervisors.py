@@ -72,7 +72,8 @@ class Hypervisors:
             self._networks[host] = wiring = self._open_network(host)
             kind = "sim" if self.settings.driver == "sim" else "linux"
             wiring.start()
-            self.bus.call(REPORT_AGENT, AgentReport(host=host, kind=kind))
+            address = "" if kind == "sim" else self.settings.tunnel_address
+            self.bus.call(REPORT_AGENT, AgentReport(host=host, kind=kind, address=address))
             cache = self.settings.state_dir / "instances" / "_base"
             base = BaseImages(cache, host, self._download, self._upload)
             self._cache = base
@@ -119,6 +120,7 @@ class Hypervisors:
         }
         settings = AgentSettings(
             host_netns=self.settings.host_netns,
+            tunnel_address=self.settings.tunnel_address,
             providers=links,
         )
         return NetworkAgent(host, self.bus, settings, self.clock)

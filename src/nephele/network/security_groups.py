@@ -1,8 +1,9 @@
 """Security groups and their rules; every project has a `default` one from its first use on."""
 
 import ipaddress
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -129,8 +130,9 @@ def _make(work: Work, draft: SecurityGroup, *, is_default: bool = False) -> Secu
 
     group = born(work, draft)
     GROUPS.insert(work, group)
+    known: dict[tuple[object, ...], str] = {}
     for rule in first_rules(work, group.project_id, group.id, is_default=is_default):
-        _add(work, rule)
+        _add(work, rule, known)
     return group
 
 
@@ -170,20 +172,21 @@ def create_rules(work: Work, news: Sequence[NewRule]) -> list[SecurityRule]:
     """Add rules to one group, all or none."""
     if len({new.security_group_id for new in news}) > 1:
         raise errors.RULES_MIXED()
-    made = []
+    group_id = news[0].security_group_id
+    group = GROUPS.get(work, group_id)
     for new in news:
-        group = GROUPS.get(work, new.security_group_id)
         target = {"project_id": new.project_id, "security_group:project_id": group.project_id}
         work.enforce("create_security_group_rule", target)
         if group.project_id != new.project_id and not work.everything:
             raise errors.GROUP_NOT_FOUND(id=group.id)
-        take_quota(work, "security_group_rule", new.project_id)
-        made.append(_add(work, check_rule(work, new)))
-    GROUPS.bump(work, *{new.security_group_id for new in news})
+    for project_id, count in Counter(new.project_id for new in news).items():
+        take_quota(work, "security_group_rule", project_id, count)
+    known = {_likeness(rule): rule.id for rule in group.rules}
+    made = [_add(work, check_rule(work, new), known) for new in news]
+    GROUPS.bump(work, group_id)
     work.rewire()
-    found = sa.select(_rules).where(_rules.c.id.in_([rule.id for rule in made]))
-    rules = {rule.id: rule for rule in RULES.read(work, work.db.execute(found).all())}
-    return [rules[rule.id] for rule in made]
+    is_default = bool(work.db.execute(_IS_DEFAULT, {"ids": [group_id]}).first())
+    return [msgspec.structs.replace(rule, belongs_to_default_sg=is_default) for rule in made]
 
 
 def delete_rule(work: Work, rule: SecurityRule) -> None:
@@ -193,18 +196,23 @@ def delete_rule(work: Work, rule: SecurityRule) -> None:
     work.rewire()
 
 
-def _add(work: Work, new: NewRule) -> SecurityRule:
-    fields = msgspec.structs.asdict(new)
-    rule = born(work, SecurityRule(**BLANK, **fields))
-    same = [
-        getattr(_rules.c, name).is_(value) if value is None else getattr(_rules.c, name) == value
-        for name, value in fields.items()
-        if name not in ("project_id", "description")
-    ]
-    twin = work.db.execute(sa.select(_rules.c.id).where(*same)).scalar()
-    if twin:
-        raise errors.RULE_EXISTS(id=twin)
+_ALIKE = attrgetter(*(name for name in NewRule.__struct_fields__ if name not in ("project_id", "description")))
+
+
+def _likeness(rule: NewRule | SecurityRule) -> tuple[object, ...]:
+    """What no two rules of a group have in common."""
+    found: tuple[object, ...] = _ALIKE(rule)
+    return found
+
+
+def _add(work: Work, new: NewRule, known: dict[tuple[object, ...], str]) -> SecurityRule:
+    """Write a rule that is none of the `known` ones, and know it from now on."""
+    likeness = _likeness(new)
+    if likeness in known:
+        raise errors.RULE_EXISTS(id=known[likeness])
+    rule = born(work, SecurityRule(**BLANK, **msgspec.structs.asdict(new)))
     RULES.insert(work, rule)
+    known[likeness] = rule.id
     return rule
 
 

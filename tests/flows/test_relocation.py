@@ -104,6 +104,12 @@ def test_what_can_not_move_is_refused_early_or_ends_the_operation(user: Any, bos
     assert action["message"] == "Error"
 
 
+def moving_now(boss: Any, url: str) -> list[dict[str, Any]]:
+    """The migrations of a server of which some memory is on its way."""
+    found = boss.compute.get(url, microversion="2.80").json()["migrations"]
+    return [one for one in found if one["status"] == "running" and one["memory_total_bytes"]]
+
+
 @pytest.mark.parametrize("how", ["abort", "force_complete"])
 def test_a_move_under_way_is_stopped_or_forced(hosts: RunningCloud, user: Any, boss: Any, how: str) -> None:
     large = boss.compute.create_flavor(name=f"large-{how}", vcpus=1, ram=40_000, disk=1)
@@ -114,15 +120,14 @@ def test_a_move_under_way_is_stopped_or_forced(hosts: RunningCloud, user: Any, b
         begun = time.monotonic()
         assert act(boss, server, {"os-migrateLive": LIVE}).status_code == 202
         url = f"/servers/{server}/migrations"
-        running = lambda: [  # noqa: E731 - asked again and again
-            one for one in boss.compute.get(url, microversion="2.80").json()["migrations"] if one["status"] == "running"
-        ]
-        (move,) = wait_for(running)
+        (move,) = wait_for(lambda: moving_now(boss, url))
         time.sleep(0.3)
         assert show(boss, server)["status"] == "MIGRATING"
         assert (
             boss.compute.get(f"{url}/{move['id']}", microversion="2.23").json()["migration"]["source_compute"] == source
         )
+        assert move["memory_total_bytes"] == 40_000 << 20
+        assert 0 < move["memory_remaining_bytes"] <= move["memory_total_bytes"]
         assert migrations(boss, server)[0]["links"][0]["href"].endswith(f"{url}/{move['id']}")
         if how == "abort":
             assert boss.compute.delete(f"{url}/{move['id']}", microversion="2.24").status_code == 202
@@ -131,6 +136,8 @@ def test_a_move_under_way_is_stopped_or_forced(hosts: RunningCloud, user: Any, b
             assert answer.status_code == 202
         assert settle(user, server) == "ACTIVE"
         assert time.monotonic() - begun < 4, "it did not wait for all of the memory"
+        done = "live_migration_cancel" if how == "abort" else "live_migration_force_complete"
+        assert set(events(user, server)[:2]) == {done, "live-migration"}
         ended = migrations(boss, server)[0]
         assert ended["status"] == ("cancelled" if how == "abort" else "completed")
         assert (host_of(boss, server) == source) == (how == "abort")

@@ -7,9 +7,9 @@ import os_resource_classes as rc
 import sqlalchemy as sa
 
 from nephele.compute import messages as m
-from nephele.compute.model import Aggregate, Hypervisor, Service
+from nephele.compute.model import OPEN_MOVES, Aggregate, Hypervisor, Service
 from nephele.compute.rows import load
-from nephele.compute.tables import aggregates, hypervisors, servers, services
+from nephele.compute.tables import aggregates, hypervisors, migrations, servers, services
 from nephele.config import SchedulerSettings
 from nephele.kernel.clock import Clock, Instant, seconds
 from nephele.kernel.errors import Error
@@ -27,6 +27,12 @@ HOST_HAS_SERVERS = Error(
     409,
     "Unable to delete compute service that is hosting instances: host {host}.",
     "Migrate or delete the servers first.",
+)
+HOST_HAS_MOVES = Error(
+    "host.has_moves",
+    409,
+    "Unable to delete compute service that has in-progress migrations: host {host}.",
+    "Confirm, revert or abort the migrations first.",
 )
 SERVICE_NOT_FOUND = Error("service.not_found", 404, "Service {service_id} could not be found.")
 
@@ -127,7 +133,8 @@ class Hosts:
     def delete_service(self, service_id: str) -> None:
         """Forget a service; with a compute host's go its hypervisor, its provider and its place in aggregates.
 
-        Raises SERVICE_NOT_FOUND, HOST_HAS_SERVERS.  A host whose agent runs on comes back with its next report.
+        Raises SERVICE_NOT_FOUND, HOST_HAS_SERVERS, HOST_HAS_MOVES.  A host whose agent runs on comes back with its
+        next report.
         """
         with self.store.write() as db:
             row = db.execute(services.select().where(services.c.id == service_id)).one_or_none()
@@ -143,6 +150,10 @@ class Hosts:
         on_it = sa.and_(servers.c.host == host, servers.c.deleted_at.is_(None))
         if db.execute(sa.select(servers.c.id).where(on_it).limit(1)).first():
             raise HOST_HAS_SERVERS(host=host)
+        c = migrations.c
+        ends = sa.or_(c.source_host == host, c.dest_host == host)
+        if db.execute(sa.select(c.id).where(ends, c.status.in_(sorted(OPEN_MOVES))).limit(1)).first():
+            raise HOST_HAS_MOVES(host=host)
         for aggregate in self.aggregates():
             if host in aggregate.hosts:
                 left = tuple(one for one in aggregate.hosts if one != host)

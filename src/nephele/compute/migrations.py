@@ -18,7 +18,6 @@ from nephele.web.paging import MARKER_NOT_FOUND
 _c = migrations.c
 _IS_OPEN = _c.status.in_(sorted(OPEN_MOVES))
 _OPEN_OF = Statement(migrations.select().where(_c.server_id == sa.bindparam("server"), _IS_OPEN).order_by(_c.id.desc()))
-_INCOMING = Statement(sa.select(_c.server_id, _c.dest_host).where(_IS_OPEN, _c.dest_host != ""))
 
 
 class Migrations:
@@ -109,12 +108,6 @@ class Migrations:
         """Every migration that is not over."""
         with self.store.read() as db:
             return [migration(row) for row in db.execute(migrations.select().where(_IS_OPEN).order_by(_c.id))]
-
-    def incoming(self, server_ids: Iterable[str]) -> dict[str, str]:
-        """Which of these servers are on their way to a host, and to which."""
-        wanted = set(server_ids)
-        with self.store.read() as db:
-            return {server_id: host for server_id, host in _INCOMING.rows(db) if server_id in wanted}
 
     def due(self, now: Instant) -> list[Migration]:
         """Resizes that are to confirm themselves now."""

@@ -1,5 +1,7 @@
 """Accepting live migrations and evacuations."""
 
+import logging
+
 from msgspec import structs
 
 from nephele.compute import errors as e
@@ -13,8 +15,13 @@ from nephele.compute.operations.live_migrate import LiveMigration
 from nephele.compute.placing import host_request
 from nephele.compute.scheduler.messages import SELECT_HOST
 from nephele.compute.servers import Servers
+from nephele.compute.virt.driver import Sent
+from nephele.compute.virt.errors import NOTHING_SENT
+from nephele.kernel.bus import Method
 from nephele.kernel.context import Context
+from nephele.kernel.errors import Refused
 
+log = logging.getLogger(__name__)
 WAITING = (MoveStatus.ACCEPTED, MoveStatus.QUEUED, MoveStatus.PREPARING)
 """Statuses of a live migration whose guest does not move yet."""
 IN_PROGRESS = (MoveStatus.QUEUED, MoveStatus.PREPARING, MoveStatus.RUNNING, MoveStatus.POST_MIGRATING)
@@ -96,6 +103,17 @@ class Relocating:
             raise e.MIGRATION_NOT_IN_PROGRESS(migration_id=number, server_id=server_id)
         return move
 
+    def progress(self, move: Migration) -> Sent | None:
+        """How far a live migration is, as its source says; None where nothing moves, or it does not answer."""
+        if move.status != MoveStatus.RUNNING:
+            return None
+        try:
+            ask = mv.Sending(move.server_id)
+            return self.conductor.bus.call(mv.ASK_PROGRESS, ask, at=move.source_host, timeout=2).sent
+        except Refused as refused:
+            log.info("the progress of migration %s is not known: %s", move.uuid, refused.message)
+            return None
+
     def force_complete(self, caller: Context, server_id: str, number: str) -> None:
         """Bring a live migration to its end, at the guest's cost.
 
@@ -104,8 +122,9 @@ class Relocating:
         server = self._migrating(caller, server_id, "force_complete", {Vm.ACTIVE})
         move = self.migrations.of_server(server_id, number)
         if move.status != MoveStatus.RUNNING:
-            self._refuse(move, number, "force complete")
-        self.conductor.bus.call(mv.FINISH_SENDING, mv.Sending(server_id), at=server.host)
+            raise _wrong(move, number, "force complete")
+        self._tell(server, mv.FINISH_SENDING, _wrong(move, number, "force complete"))
+        self._note(caller, server_id, "live_migration_force_complete")
 
     def abort(self, caller: Context, server_id: str, number: str, *, waiting: bool) -> None:
         """Stop a live migration: the server runs on where it is.  One that did not begin yet, if `waiting`.
@@ -117,10 +136,24 @@ class Relocating:
             move = self.migrations.of_server(server_id, number)
             if waiting and move.status in WAITING:
                 self.migrations.update(move.id, status=MoveStatus.CANCELLED)
+                self._note(caller, server_id, "live_migration_cancel")
                 return
         if move.status != MoveStatus.RUNNING:
-            self._refuse(move, number, "abort live migration")
-        self.conductor.bus.call(mv.STOP_SENDING, mv.Sending(server_id), at=server.host)
+            raise _wrong(move, number, "abort live migration")
+        self._tell(server, mv.STOP_SENDING, _wrong(move, number, "abort live migration"))
+        self._note(caller, server_id, "live_migration_cancel")
+
+    def _tell(self, server: Server, what: Method[mv.Sending, None], otherwise: Refused) -> None:
+        """Tell the host that sends the guest; one that does not send it, not yet or not any more, is `otherwise`."""
+        try:
+            self.conductor.bus.call(what, mv.Sending(server.id), at=server.host)
+        except Refused as refused:
+            raise (otherwise if refused.error == NOTHING_SENT else refused) from None
+
+    def _note(self, caller: Context, server_id: str, kind: str) -> None:
+        """Keep it among what was done to the server."""
+        with self.store.write():
+            self.servers.engine.note(kind, caller, server_id, event=kind.replace("live", "compute_live"))
 
     def _migrating(self, caller: Context, server_id: str, command: str, states: set[Vm]) -> Server:
         server = self.servers.show(caller, server_id)
@@ -134,10 +167,6 @@ class Relocating:
                     command=command, server_id=server.id, attribute=attribute, value=str(value) or "None"
                 )
         return server
-
-    @staticmethod
-    def _refuse(move: Migration, number: str, method: str) -> None:
-        raise e.MIGRATION_WRONG_STATE(migration_id=number, server_id=move.server_id, state=move.status, method=method)
 
     # -- from hosts that are down ------------------------------------------------------------------------------
 
@@ -169,6 +198,10 @@ class Relocating:
             exclude = (server.host,)
             data = Evacuation(migration=move.id, want_host=host, exclude=exclude, forced=forced and bool(host), run=run)
             self.servers.accept(caller, server, "evacuate", data)
+
+
+def _wrong(move: Migration, number: str, method: str) -> Refused:
+    return e.MIGRATION_WRONG_STATE(migration_id=number, server_id=move.server_id, state=move.status, method=method)
 
 
 def is_live(move: Migration) -> bool:

@@ -134,6 +134,7 @@ class ComputeAgent:
         self._serve(mv.RECEIVE, mover.receive, pool)
         self._serve(mv.SEND, mover.send, pool)
         here = self.host.name
+        self.bus.serve(mv.ASK_PROGRESS, mover.progress, at=here, pool=pool)
         self.bus.serve(mv.STOP_SENDING, mover.stop_sending, at=here, pool=pool)
         self.bus.serve(mv.FINISH_SENDING, mover.finish_sending, at=here, pool=pool)
         self.bus.serve(mv.REMOVE_ASIDE, self.remove_aside, at=here, pool=pool)

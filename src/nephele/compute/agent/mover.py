@@ -53,6 +53,10 @@ class Mover:
         self.driver.send(order.server_id, order.to)
         return Done()
 
+    def progress(self, ask: mv.Sending) -> mv.Progress:
+        """How far `send` is at this moment."""
+        return mv.Progress(self.driver.sent(ask.server_id))
+
     def stop_sending(self, ask: mv.Sending) -> None:
         """Give up what `send` does at this moment."""
         self.driver.stop_sending(ask.server_id)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from nephele.compute.model import Migration, MoveType
 from nephele.compute.relocating import IN_PROGRESS
 from nephele.compute.tables import migrations
+from nephele.compute.virt.driver import Sent
 from nephele.kernel.clock import Instant, iso_micros, parse_iso
 from nephele.kernel.errors import BAD_REQUEST
 from nephele.web.call import Call
@@ -133,13 +134,13 @@ def of_server(compute: "Compute", call: Call) -> dict[str, Any]:
     """The live migrations of a server that are under way."""
     found = compute.relocating.in_progress(call.context, call.path["server_id"])
     shown = call.may(HOSTS_OF_SERVER)
-    return {"migrations": [_detailed(move, call, shows_hosts=shown) for move in found]}
+    return {"migrations": [_detailed(compute, move, call, shows_hosts=shown) for move in found]}
 
 
 def show(compute: "Compute", call: Call) -> dict[str, Any]:
     """One of them."""
     move = compute.relocating.show(call.context, call.path["server_id"], call.path["migration_id"])
-    return {"migration": _detailed(move, call, shows_hosts=True)}
+    return {"migration": _detailed(compute, move, call, shows_hosts=True)}
 
 
 def force_complete(compute: "Compute", call: Call) -> None:
@@ -153,15 +154,22 @@ def abort(compute: "Compute", call: Call) -> None:
     compute.relocating.abort(call.context, call.path["server_id"], call.path["migration_id"], waiting=waiting)
 
 
-def _detailed(move: Migration, call: Call, *, shows_hosts: bool) -> dict[str, Any]:
-    """As `/servers/{id}/migrations` shows it; how much was copied is known only to the hypervisors."""
-    parts = (f"{what}_{part}_bytes" for what in ("memory", "disk") for part in ("total", "processed", "remaining"))
+def _detailed(compute: "Compute", move: Migration, call: Call, *, shows_hosts: bool) -> dict[str, Any]:
+    """As `/servers/{id}/migrations` shows it; how much was copied is asked of the hypervisor."""
+    sent = compute.relocating.progress(move) or Sent()
     return {
         "id": move.id,
         "server_uuid": move.server_id,
         "status": move.status,
-        **dict.fromkeys(parts),
+        **_copied("memory", sent.memory_total, sent.memory_left),
+        **_copied("disk", sent.disk_total, sent.disk_left),
         **_hosts(move, shown=shows_hosts),
         **_times(move),
         **_who(move, call),
     }
+
+
+def _copied(what: str, total: int, left: int) -> dict[str, int | None]:
+    """Bytes of memory or disks; null where there are none, or none is known."""
+    amounts = {"total": total, "processed": total - left, "remaining": left}
+    return {f"{what}_{part}_bytes": amount or None for part, amount in amounts.items()}

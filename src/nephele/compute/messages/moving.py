@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from nephele.compute.messages import Command, Done, Spawn
+from nephele.compute.virt.driver import Sent
 from nephele.kernel.bus import Method
 
 
@@ -49,6 +50,12 @@ class Sending(Struct, frozen=True):
     server_id: str
 
 
+class Progress(Struct, frozen=True):
+    """How far it is; None: nothing moves."""
+
+    sent: Sent | None = None
+
+
 class ReportAgain(Struct, frozen=True):
     """Asks a host to report, and to remove what it should not have."""
 
@@ -72,6 +79,7 @@ DROP_ASIDE = Method("compute_agent.drop_aside", DropAside, Done)
 LEAVE = Method("compute_agent.leave", Leave, Done)
 RECEIVE = Method("compute_agent.receive", Receive, Done)
 SEND = Method("compute_agent.send", Send, Done)
+ASK_PROGRESS = Method("compute_agent.ask_progress", Sending, Progress)
 STOP_SENDING = Method("compute_agent.stop_sending", Sending, type(None))
 FINISH_SENDING = Method("compute_agent.finish_sending", Sending, type(None))
 REPORT_AGAIN = Method("compute_agent.report_again", ReportAgain, type(None))

@@ -152,6 +152,15 @@ class Guest(Struct, frozen=True, kw_only=True):
     """These are only the disks of a guest that moved or changed its size, kept for a way back."""
 
 
+class Sent(Struct, frozen=True, kw_only=True):
+    """How far the move of a running guest is, in bytes; a disk that is not copied has none."""
+
+    memory_total: int = 0
+    memory_left: int = 0
+    disk_total: int = 0
+    disk_left: int = 0
+
+
 class HostInventory(Struct, frozen=True, kw_only=True):
     """What a host has, for Placement and the hypervisor API."""
 
@@ -431,6 +440,10 @@ class Driver(Protocol):
 
         Raises GUEST_NOT_RUNNING; NOT_EXPECTED; SEND_STOPPED after `stop_sending`: then the guest runs on here.
         """
+        ...
+
+    def sent(self, server_id: str) -> Sent | None:
+        """How far a `send` that is under way is; None where none is."""
         ...
 
     def stop_sending(self, server_id: str) -> None:

@@ -16,6 +16,7 @@ from nephele.compute.virt.driver import (
     Nic,
     PowerChange,
     PowerState,
+    Sent,
 )
 from nephele.compute.virt.errors import (
     CONSOLE_UNAVAILABLE,
@@ -285,6 +286,9 @@ class LibvirtDriver:
 
     def send(self, server_id: str, host: str) -> None:
         raise LIVE_UNSUPPORTED()
+
+    def sent(self, server_id: str) -> Sent | None:
+        return None
 
     def stop_sending(self, server_id: str) -> None:
         raise NOTHING_SENT(server_id=server_id)

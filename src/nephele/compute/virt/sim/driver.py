@@ -28,6 +28,7 @@ from nephele.compute.virt.driver import (
     NicCounts,
     PowerChange,
     PowerState,
+    Sent,
 )
 from nephele.compute.virt.errors import (
     BASE_MISSING,
@@ -344,6 +345,9 @@ class SimDriver:
         self._running(server_id)
         memory_mb = self.spec(server_id).memory_mb
         self._moves.send(server_id, host, memory_mb, f"{self._now()} moved from {self.host} to {host}\n")
+
+    def sent(self, server_id: str) -> Sent | None:
+        return self._moves.sent(server_id)
 
     def stop_sending(self, server_id: str) -> None:
         self._moves.stop_sending(server_id)

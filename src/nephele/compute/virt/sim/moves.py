@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from nephele.compute.virt.driver import BlankDisk, Guest, GuestSpec, ImageDisk, PowerState
+from nephele.compute.virt.driver import BlankDisk, Guest, GuestSpec, ImageDisk, PowerState, Sent
 from nephele.compute.virt.errors import DISK_SHRINKS, NOT_EXPECTED, NOT_SET_ASIDE, NOTHING_SENT, SEND_STOPPED
 
 MB_PER_SECOND = 8192
@@ -31,6 +31,7 @@ class Moves:
         self._world, self._host, self._sleep = world, host, sleep
         self._lock = threading.Lock()
         self._sending: dict[str, str] = {}
+        self._left: dict[str, Sent] = {}
 
     # -- set aside ---------------------------------------------------------------------------------------------
 
@@ -104,6 +105,7 @@ class Moves:
         finally:
             with self._lock:
                 self._sending.pop(server_id)
+                self._left.pop(server_id, None)
         self._world.query(
             "UPDATE guests SET host = ?, console = console || ?,"
             " spec = (SELECT spec FROM expected WHERE host = ? AND server_id = ?)"
@@ -117,8 +119,13 @@ class Moves:
         while left > 0 and self._sending[server_id] != "finish":
             if self._sending[server_id] == "stop":
                 raise SEND_STOPPED(server_id=server_id)
+            self._left[server_id] = Sent(memory_total=memory_mb << 20, memory_left=left << 20)
             self._sleep(min(left, ROUND_MB) / MB_PER_SECOND)
             left -= ROUND_MB
+
+    def sent(self, server_id: str) -> Sent | None:
+        """How far the copy is."""
+        return self._left.get(server_id)
 
     def stop_sending(self, server_id: str) -> None:
         """Give up.  Raises NOTHING_SENT."""

@@ -222,3 +222,74 @@ def test_a_failed_evacuation_leaves_an_error_and_can_be_tried_again(user: Any, b
     finally:
         for host in names:
             force_down(boss, host, False)
+
+
+def test_volumes_follow_an_evacuation_and_hosts_of_moves_can_not_be_forgotten(
+    user: Any, boss: Any, server: str
+) -> None:
+    volume = user.block_storage.create_volume(name="data", size=1)
+    user.block_storage.wait_for_status(volume, "available", interval=0.05, wait=20)
+    user.compute.create_volume_attachment(server, volume_id=volume.id)
+    wait_for(lambda: user.block_storage.get_volume(volume.id).status == "in-use")
+    source = host_of(boss, server)
+    force_down(boss, source, True)
+    assert act(boss, server, {"evacuate": {}}, "2.68").status_code == 200
+    assert settle(user, server) == "ACTIVE"
+    dest = host_of(boss, server)
+    assert f"volume {volume.id}" in console(boss, server)
+    attachments = boss.block_storage.get_volume(volume.id).attachments
+    assert [one["host_name"] for one in attachments] == [dest]
+    force_down(boss, source, False)
+
+    assert act(boss, server, {"migrate": None}).status_code == 202
+    assert settle(user, server) == "VERIFY_RESIZE"
+    (service,) = boss.compute.get(f"/os-services?host={dest}", microversion="2.53").json()["services"]
+    answer = boss.compute.delete(f"/os-services/{service['id']}", microversion="2.53")
+    assert (answer.status_code, "in-progress migrations" in answer.text) == (409, True)
+    force_down(boss, dest, True)
+    answer = act(user, server, {"confirmResize": None})
+    assert (answer.status_code, "unavailable" in answer.text) == (409, True)
+    force_down(boss, dest, False)
+    act(user, server, {"confirmResize": None})
+    assert settle(user, server) == "ACTIVE"
+    user.compute.delete_volume_attachment(volume.id, server)
+    wait_for(lambda: user.block_storage.get_volume(volume.id).status == "available")
+    user.block_storage.delete_volume(volume.id)
+
+
+def test_members_of_a_group_move_apart(hosts: RunningCloud, user: Any, boss: Any) -> None:
+    body = {"server_group": {"name": "apart", "policy": "anti-affinity"}}
+    group = user.compute.post("/os-server-groups", json=body, microversion="2.64").json()["server_group"]["id"]
+    members = [create_in(user, group) for _ in range(3)]
+    assert {settle(user, member) for member in members} == {"ACTIVE"}
+    answer = act(boss, members[0], {"os-migrateLive": LIVE}, "2.25")
+    assert (answer.status_code, "No valid host was found" in answer.text) == (400, True)
+    answer = act(boss, members[0], {"migrate": None})
+    assert (answer.status_code, "No valid host was found" in answer.text) == (400, True)
+    user.compute.delete(f"/servers/{members[2]}")
+    assert settle(user, members[2]) == "GONE"
+    free = ({"sim-001", "sim-002", "sim-003"} - {host_of(boss, member) for member in members[:2]}).pop()
+    codes = [act(boss, member, {"os-migrateLive": LIVE}, "2.34").status_code for member in members[:2]]
+    assert codes == [202, 202]
+    assert {settle(user, member) for member in members[:2]} == {"ACTIVE"}
+    places = [host_of(boss, member) for member in members[:2]]
+    assert len(set(places)) == 2
+    assert free in places
+    for member in members[:2]:
+        user.compute.delete(f"/servers/{member}")
+        assert settle(user, member) == "GONE"
+    user.compute.delete(f"/os-server-groups/{group}")
+    assert_clean(hosts)
+
+
+def create_in(user: Any, group: str) -> str:
+    body = {
+        "server": {
+            "name": "member",
+            "imageRef": user.image.find_image("nephele-guest").id,
+            "flavorRef": user.compute.find_flavor("m1.nano").id,
+            "networks": "none",
+        },
+        "os:scheduler_hints": {"group": group},
+    }
+    return str(user.compute.post("/servers", json=body, microversion="2.79").json()["server"]["id"])

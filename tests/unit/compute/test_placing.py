@@ -4,11 +4,13 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 from tests.unit.compute.making import a_server, add_servers
 
 from nephele.compute.hosts import COMPUTE, DOWN_AFTER, Hosts
 from nephele.compute.messages import Heartbeat, HostReport
-from nephele.compute.model import Service, Task, Vm
+from nephele.compute.migrations import Migrations
+from nephele.compute.model import MoveStatus, MoveType, Service, Task, Vm
 from nephele.compute.placing import GROUP_APART, GROUP_RULE, LOOK_EVERY, Placing, host_request
 from nephele.compute.rows import server_row
 from nephele.compute.scheduler.messages import GroupMembership, SelectHost
@@ -18,6 +20,7 @@ from nephele.compute.virt.driver import HostInventory
 from nephele.compute.virt.sim import SimWorld
 from nephele.config import SchedulerSettings
 from nephele.kernel.clock import FakeClock
+from nephele.kernel.context import Context
 from nephele.kernel.errors import Refused
 from nephele.kernel.ids import Ids
 from nephele.kernel.store import Store
@@ -199,3 +202,20 @@ def test_a_group_is_kept_together(placing: Placing, store: Store) -> None:
     assert refused.value.error is GROUP_APART
     placing.place(request(second.id, "soft-affinity"), state(placing, "h2"))
     assert placing.group_members("g", first.id) == {"h2": 1}
+
+
+def test_a_server_on_its_way_counts_at_both_ends(placing: Placing, store: Store) -> None:
+    mover, other = a_server(group_id="g", host="h1", node="h1"), a_server(group_id="g")
+    add_servers(store, mover, other)
+    migrations = Migrations(store, FakeClock(), Ids())
+    move = migrations.begin(Context(request_id="r"), mover, MoveType.LIVE, MoveStatus.PREPARING)
+    placing.place(replace(request(mover.id, "anti-affinity"), migration=move.id), state(placing, "h2"))
+    moving = migrations.show(move.id)
+    assert (moving.source_host, moving.dest_host) == ("h1", "h2")
+    assert placing.group_members("g", other.id) == {"h1": 1, "h2": 1}
+    for host in ("h1", "h2"):
+        with pytest.raises(Refused) as refused:
+            placing.place(request(other.id, "anti-affinity"), state(placing, host))
+        assert refused.value.error is GROUP_RULE
+    migrations.update(move.id, status=MoveStatus.ERROR)
+    placing.place(request(other.id, "anti-affinity"), state(placing, "h2"))

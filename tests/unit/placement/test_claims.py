@@ -179,3 +179,21 @@ def test_never_over_capacity_and_the_picture_is_the_truth(
             for rc in ("VCPU", "MEMORY_MB"):
                 held = sum(has.get(uuid, {}).get(rc, 0) for has in holders.values())
                 assert rooms[rc].used == held <= rooms[rc].capacity
+
+
+def test_what_is_held_is_handed_over_even_where_nothing_is_free(placement: Placement, host: Callable[..., str]) -> None:
+    first, second = host("first"), host("second")
+    whole = {first: {"VCPU": 4, "MEMORY_MB": 4096, "DISK_GB": 40}}
+    placement.claim("server", whole, **OWNER)
+    placement.hand_over("server", "migration", taker_type="MIGRATION")
+    assert (placement.allocations("server"), placement.allocations("migration")) == ({}, whole)
+    assert placement.consumers("MIGRATION") == ["migration"]
+    assert placement.rooms(first)["MEMORY_MB"].free == 0
+    placement.hand_over("server", "migration", taker_type="MIGRATION")
+    assert placement.allocations("migration") == whole, "nothing to hand over: nothing changes"
+    placement.claim("server", {second: {"VCPU": 1}}, **OWNER)
+    placement.hand_over("migration", "server", taker_type="INSTANCE")
+    assert (placement.allocations("server"), placement.allocations("migration")) == (whole, {})
+    assert placement.rooms(second)["VCPU"].used == 0
+    assert placement.consumers("MIGRATION") == []
+    assert placement.consumers() == ["server"]

@@ -1,6 +1,7 @@
 """What every hypervisor driver keeps, whichever it is."""
 
 import json
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -11,9 +12,10 @@ import msgspec
 import pytest
 from tests.contracts.rig import OTHER, SERVER, Rig
 
-from nephele.compute.virt.driver import BlankDisk, Disk, PowerState
+from nephele.compute.virt.driver import BlankDisk, ConsoleKind, Disk, PowerState
 from nephele.compute.virt.errors import (
     BASE_MISSING,
+    DETACH_REFUSED,
     DEVICE_IN_USE,
     DISK_MISSING,
     GUEST_NOT_FOUND,
@@ -396,3 +398,49 @@ def test_a_guest_is_built_anew_after_it_was_destroyed_but_for_some_disks(rig: Ri
     assert rig.driver.power_state(SERVER) is PowerState.RUNNING
     rig.driver.destroy(SERVER)
     assert rig.driver.guests() == []
+
+
+def test_a_guest_s_devices_are_counted(rig: Rig) -> None:
+    rig.driver.spawn(rig.spec(nics=(rig.nic(1),)))
+    rig.driver.attach_disk(SERVER, rig.volume)
+    for _ in range(2):
+        rig.driver.extend_disk(SERVER, rig.volume, 1)
+    found = rig.driver.diagnostics(SERVER)
+    assert [disk.name for disk in found.disks] == ["vda", "vdb"]
+    assert [(nic.mac, nic.tap) for nic in found.nics] == [(rig.nic(1).mac, rig.nic(1).tap)]
+    assert (len(found.cpus), found.memory_max_kib) == (1, 64 * 1024)
+    rig.driver.stop(SERVER, 0)
+    assert [disk.read_bytes for disk in rig.driver.diagnostics(SERVER).disks] == [None, None]
+    rig.driver.extend_disk(SERVER, rig.volume, 1)
+    with pytest.raises(Refused) as refusal:
+        rig.driver.extend_disk(SERVER, msgspec.structs.replace(rig.volume, device_name="/dev/vdz"), 1)
+    assert refused(refusal) is DISK_MISSING
+
+
+@pytest.mark.parametrize("kind", ConsoleKind)
+def test_a_running_guest_has_its_consoles(rig: Rig, kind: ConsoleKind) -> None:
+    with pytest.raises(Refused) as refusal:
+        rig.driver.console_socket(SERVER, kind)
+    assert refused(refusal) is GUEST_NOT_FOUND
+    rig.driver.spawn(rig.spec())
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(10)
+        line.connect(rig.driver.console_socket(SERVER, kind))
+        if kind is ConsoleKind.SCREEN:
+            assert line.recv(12).startswith(b"RFB 003.00")
+    assert rig.driver.console_socket(SERVER, kind) == rig.driver.console_socket(SERVER, kind)
+    rig.driver.stop(SERVER, 0)
+    with pytest.raises(Refused) as refusal:
+        rig.driver.console_socket(SERVER, kind)
+    assert refused(refusal) is GUEST_NOT_RUNNING
+
+
+def test_a_guest_that_stands_still_lets_go_of_nothing(rig: Rig) -> None:
+    rig.driver.spawn(rig.spec())
+    rig.driver.attach_disk(SERVER, rig.volume)
+    rig.driver.pause(SERVER)
+    with pytest.raises(Refused) as refusal:
+        rig.driver.detach_disk(SERVER, rig.volume, 1)
+    assert refused(refusal) is DETACH_REFUSED
+    rig.driver.stop(SERVER, 0)
+    rig.driver.detach_disk(SERVER, rig.volume, 1)

@@ -171,3 +171,34 @@ def test_a_swap_is_for_cinder_alone(demo: Any, admin: Any, server: Any, volume: 
     body = {"volumeAttachment": {"volumeId": volume.id}}
     path = f"/servers/{server.id}/os-volume_attachments/{volume.id}"
     assert call(demo, "PUT", path, json=body).status_code == 403
+
+
+def test_volumes_in_novas_words(demo: Any, server: Any) -> None:
+    path = "/os-volumes"
+    assert call(demo, "GET", path, "2.36").status_code == 404
+    assert call(demo, "POST", path, json={"volume": {"size": 0}}).status_code == 400
+    body = {"volume": {"size": "1", "display_name": "old", "metadata": {"a": "b"}}}
+    made = call(demo, "POST", path, json=body).json()["volume"]
+    assert (made["displayName"], made["size"], made["attachments"]) == ("old", 1, [{}])
+    volume = wait(demo, demo.block_storage.get_volume(made["id"]), "available")
+    attach(demo, server, volume)
+    wait(demo, volume, "in-use")
+    shown = call(demo, "GET", f"{path}/{volume.id}").json()["volume"]
+    assert shown["attachments"] == [
+        {"id": volume.id, "volumeId": volume.id, "serverId": server.id, "device": "/dev/vdb"}
+    ]
+    assert shown in call(demo, "GET", f"{path}/detail").json()["volumes"]
+    assert call(demo, "GET", f"{path}?limit=0").json() == {"volumes": []}
+    new = {"snapshot": {"volume_id": volume.id, "force": True, "display_name": "shot"}}
+    assert call(demo, "POST", "/os-snapshots", json={"snapshot": {"volume_id": volume.id}}).status_code == 400
+    shot = call(demo, "POST", "/os-snapshots", json=new).json()["snapshot"]
+    assert (shot["volumeId"], shot["displayName"]) == (volume.id, "shot")
+    demo.block_storage.wait_for_status(demo.block_storage.get_snapshot(shot["id"]), "available", interval=0.02, wait=10)
+    assert call(demo, "GET", f"/os-snapshots/{shot['id']}").json()["snapshot"]["status"] == "available"
+    assert [one["id"] for one in call(demo, "GET", "/os-snapshots").json()["snapshots"]] == [shot["id"]]
+    assert call(demo, "DELETE", f"/os-snapshots/{shot['id']}").status_code == 202
+    detach(demo, server, volume)
+    wait(demo, volume, "available")
+    demo.block_storage.wait_for_delete(taken, interval=0.02, wait=10)
+    assert call(demo, "DELETE", f"{path}/{volume.id}").status_code == 202
+    assert call(demo, "GET", f"{path}/{server.id}").status_code == 404

@@ -38,7 +38,7 @@ from nephele.volume.messages import (
     ConnectedVolume,
     ConnectVolume,
 )
-from nephele.volume.model import Attachment, Leftover, SnapshotStatus, Volume
+from nephele.volume.model import Attachment, Leftover, Snapshot, SnapshotStatus, Volume
 from nephele.volume.model import VolumeStatus as V
 from nephele.volume.moving import Moving
 from nephele.volume.operations import ALL
@@ -456,6 +456,25 @@ class Volumes:
     def remove_leftover(self, leftover: Leftover) -> None:
         """Take a leftover away; for `nephele reap`."""
         remove(self.parts, leftover)
+
+    def of_project(self, ctx: Context) -> list[Volume]:
+        """All volumes of the caller's project, newest first."""
+        c = volumes.c
+        with self.parts.store.read() as db:
+            mine = (c.project_id == ctx.project_id,)
+            return rows.list_volumes(db, lambda query: query.where(*mine).order_by(c.created_at.desc(), c.id))
+
+    def snapshots_of_project(self, ctx: Context) -> list[Snapshot]:
+        """All snapshots of the caller's project, newest first."""
+        c = snapshots.c
+        with self.parts.store.read() as db:
+            mine = (c.project_id == ctx.project_id,)
+            return rows.list_snapshots(db, lambda query: query.where(*mine).order_by(c.created_at.desc(), c.id))
+
+    def attachments_of_volumes(self, volume_ids: Collection[str]) -> dict[str, list[Attachment]]:
+        """The attachments of some volumes, by volume, oldest first."""
+        with self.parts.store.read() as db:
+            return rows.attachments_of(db, volume_ids)
 
     def attachments_of(self, server_ids: Collection[str]) -> list[Attachment]:
         """The attachments of some servers, oldest first."""

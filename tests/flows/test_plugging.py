@@ -193,7 +193,8 @@ def test_volumes_in_novas_words(demo: Any, server: Any) -> None:
     assert call(demo, "POST", "/os-snapshots", json={"snapshot": {"volume_id": volume.id}}).status_code == 400
     shot = call(demo, "POST", "/os-snapshots", json=new).json()["snapshot"]
     assert (shot["volumeId"], shot["displayName"]) == (volume.id, "shot")
-    demo.block_storage.wait_for_status(demo.block_storage.get_snapshot(shot["id"]), "available", interval=0.02, wait=10)
+    taken = demo.block_storage.get_snapshot(shot["id"])
+    taken = demo.block_storage.wait_for_status(taken, "available", interval=0.02, wait=10)
     assert call(demo, "GET", f"/os-snapshots/{shot['id']}").json()["snapshot"]["status"] == "available"
     assert [one["id"] for one in call(demo, "GET", "/os-snapshots").json()["snapshots"]] == [shot["id"]]
     assert call(demo, "DELETE", f"/os-snapshots/{shot['id']}").status_code == 202

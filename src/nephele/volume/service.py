@@ -315,11 +315,15 @@ class Volumes:
         volume_type: str | None = None,
         availability_zone: str | None = None,
         name: str = "",
+        description: str | None = None,
+        metadata: dict[str, str] | None = None,
     ) -> str:
-        """A volume for a server that is being made; answers its id.  Raises as `create`."""
+        """A volume for a server that is being made, or asked for in Nova's words; its id.  Raises as `create`."""
         new = NewVolume(
             size_gb=size_gb,
             name=name,
+            description=description,
+            metadata=metadata or {},
             volume_type=volume_type,
             availability_zone=availability_zone,
             image_id=image_id,

@@ -7,7 +7,6 @@ from msgspec import Meta, Struct
 from nephele.compute.api.server_bodies import Bool, truth
 from nephele.kernel.clock import iso_micros
 from nephele.kernel.errors import BAD_REQUEST, Error, Refused
-from nephele.volume.accept import NewVolume
 from nephele.volume.model import Attachment, Snapshot, Volume
 from nephele.web.call import Call
 
@@ -54,17 +53,18 @@ def show(compute: "Compute", call: Call) -> dict[str, Any]:
 def create(compute: "Compute", call: Call) -> dict[str, Any]:
     """A new volume."""
     asked: VolumeBody = call.body.volume
-    new = NewVolume(
-        size_gb=int(asked.size),
-        name=asked.display_name,
-        description=asked.display_description,
-        volume_type=asked.volume_type,
-        availability_zone=asked.availability_zone,
-        snapshot_id=asked.snapshot_id,
-        metadata=asked.metadata,
-    )
     try:
-        return _shown(compute, compute.volumes.create(call.context, new))
+        volume_id = compute.volumes.create_for_boot(
+            call.context,
+            size_gb=int(asked.size),
+            name=asked.display_name or "",
+            description=asked.display_description,
+            volume_type=asked.volume_type,
+            availability_zone=asked.availability_zone,
+            snapshot_id=asked.snapshot_id,
+            metadata=asked.metadata,
+        )
+        return _shown(compute, compute.volumes.show(call.context, volume_id))
     except Refused as refused:
         raise _as_nova_says(refused) from None
 

@@ -76,6 +76,7 @@ class Cloud:
             *(self.store, self.clock, self.ids),
             passwords=Passwords(told.hashing.memory_kib, told.hashing.passes, told.hashing.lanes),
             compliance=told.compliance,
+            oidc=told.oidc,
             token_lifetime=told.token_lifetime * SECOND,
         )
         self.placement = Placement(self.store, self.clock, self.ids)

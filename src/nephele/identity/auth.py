@@ -8,6 +8,7 @@ import msgspec
 from nephele.identity.app_credentials import AppCredential, AppCredentials
 from nephele.identity.assignments import Assignments
 from nephele.identity.errors import INVALID, REFUSED
+from nephele.identity.federation import Federation
 from nephele.identity.login import Login, ProjectRef, Scope
 from nephele.identity.model import SYSTEM, Project, Target, User
 from nephele.identity.projects import Projects
@@ -35,12 +36,13 @@ class Authentication:
         assignments: Assignments,
         credentials: AppCredentials,
         trusts: Trusts,
+        federation: Federation,
         lifetime: Instant,
     ) -> None:
         self._shared, self._proving = shared, proving
         self._projects, self._assignments = projects, assignments
         self._credentials, self._trusts = credentials, trusts
-        self._lifetime = lifetime
+        self._federation, self._lifetime = federation, lifetime
 
     def authenticate(self, login: Login, before: Claims | None, receipt: Claims | None = None) -> Claims:
         """The claims of a new token.  Hashes passwords: call it outside the event loop.
@@ -194,6 +196,8 @@ class Authentication:
         if claims.trust_id:
             return self._refresh_trust(claims)
         user = self.live_user(claims.user_id)
+        if claims.provider_id and not self._federation.is_enabled(claims.provider_id):
+            raise UNAUTHORIZED()
         claims = msgspec.structs.replace(claims, user_name=user.name)
         if claims.application_credential_id:
             credential = self._credentials.live(claims.application_credential_id)

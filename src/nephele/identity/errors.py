@@ -39,6 +39,24 @@ DOMAIN_CONFIG_NOT_FOUND = Error(
 )
 BAD_DOMAIN_CONFIG = Error("identity.bad_domain_config", 403, "Invalid domain specific configuration: {reason}.")
 
+IDENTITY_PROVIDER_NOT_FOUND = _missing("identity provider")
+PROTOCOL_NOT_FOUND = _missing("federated protocol")
+MAPPING_NOT_FOUND = _missing("mapping")
+REMOTE_ID_TAKEN = Error("identity.remote_id_taken", 409, "Another identity provider has the remote id {id} already.")
+BAD_MAPPING = Error("identity.bad_mapping", 400, "The mapping can not be used: {reason}.")
+NOT_MAPPED = Error(
+    "identity.not_mapped", 401, "No rule of the mapping makes a user of what the identity provider asserts."
+)
+NO_OIDC = Error(
+    "identity.no_oidc",
+    401,
+    "The identity provider {id} can not be signed in with.",
+    "Name its issuer in the settings, under [identity.oidc.{id}].",
+)
+PROVIDER_AWAY = Error(
+    "identity.provider_away", 503, "The identity provider can not be asked: {reason}.", "Its address is {url}."
+)
+
 DUPLICATE = Error(
     "identity.duplicate", 409, "Conflict occurred attempting to store {what} - Duplicate entry found with {found}."
 )

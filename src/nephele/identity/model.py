@@ -169,3 +169,21 @@ class Compliance(Struct, frozen=True, forbid_unknown_fields=True):
             re.compile(self.password_regex)
         except re.error as error:
             raise ValueError(f"password_regex is no regular expression: {error}") from None
+
+
+class OidcProvider(Struct, frozen=True, forbid_unknown_fields=True):
+    """An OpenID Connect provider, by the name of the identity provider that it stands behind.
+
+    Args:
+        issuer: its address, as its tokens name it.
+        audiences: the clients whose tokens are taken: who else a token is for is not let in with it.
+        client_id: as whom it is asked about tokens that only it can read.
+        client_secret: with that.
+        ca_file: certificates that its own is checked with, besides no others; empty: the system's.
+    """
+
+    issuer: str
+    audiences: tuple[str, ...]
+    client_id: str = ""
+    client_secret: str = ""
+    ca_file: str = ""

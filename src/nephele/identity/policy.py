@@ -208,6 +208,10 @@ RULES: dict[str, str] = {
     "identity:create_domain_config": ADMIN,
     "identity:update_domain_config": ADMIN,
     "identity:delete_domain_config": ADMIN,
+    # who vouches for people
+    **_crud("identity_provider"),
+    **_crud("protocol"),
+    **_crud("mapping"),
     # what is our own
     "nephele:identity:list_keys": READER,
     "nephele:identity:rotate_keys": ADMIN,

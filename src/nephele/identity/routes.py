@@ -1,5 +1,7 @@
 """The table of Keystone's operations, mounted at `/identity`."""
 
+from typing import Any
+
 from nephele.identity import policy
 from nephele.identity.api import (
     app_credentials,
@@ -11,6 +13,7 @@ from nephele.identity.api import (
     domain_config,
     domains,
     endpoint_filters,
+    federation,
     grants,
     groups,
     keys,
@@ -52,6 +55,8 @@ ROUTES = [
     Route("GET", "/v3/auth/projects", auth.projects, "identity:get_auth_projects"),
     Route("GET", "/v3/auth/domains", auth.domains, "identity:get_auth_domains"),
     Route("GET", "/v3/auth/system", auth.system, "identity:get_auth_system"),
+    Route("GET", "/v3/OS-FEDERATION/projects", auth.projects, "identity:get_auth_projects"),
+    Route("GET", "/v3/OS-FEDERATION/domains", auth.domains, "identity:get_auth_domains"),
     Route("GET", "/v3/OS-REVOKE/events", revocations.index, "identity:list_revoke_events"),
     Route("POST", "/v3/OS-OAUTH2/token", oauth2.token, PUBLIC, bytes, waits=True, authenticates=True),
     # users
@@ -268,6 +273,53 @@ ROUTES.append(
         domain_config.BODY,
     )
 )
+
+_PROVIDERS, _MAPPINGS = "/v3/OS-FEDERATION/identity_providers", "/v3/OS-FEDERATION/mappings"
+_PROVIDER, _MAPPING = _PROVIDERS + "/{provider_id}", _MAPPINGS + "/{mapping_id}"
+_PROTOCOL = _PROVIDER + "/protocols/{protocol_id}"
+
+
+def _kept(path: str, name: str, handlers: tuple[Any, Any, Any, Any], new: Any, changed: Any) -> list[Route]:
+    """What is created by PUT under an id of the client's choice."""
+    show, create, update, delete = handlers
+    return [
+        Route("GET", path, show, f"identity:get_{name}"),
+        Route("PUT", path, create, f"identity:create_{name}", new, status=201),
+        Route("PATCH", path, update, f"identity:update_{name}", changed),
+        Route("DELETE", path, delete, f"identity:delete_{name}", status=204),
+    ]
+
+
+ROUTES += [
+    Route("GET", _PROVIDERS, federation.providers, "identity:list_identity_providers"),
+    *_kept(
+        _PROVIDER,
+        "identity_provider",
+        (federation.provider, federation.create_provider, federation.update_provider, federation.delete_provider),
+        federation.PROVIDER,
+        federation.CHANGED_PROVIDER,
+    ),
+    Route("GET", _PROVIDER + "/protocols", federation.protocols, "identity:list_protocols"),
+    *_kept(
+        _PROTOCOL,
+        "protocol",
+        (federation.protocol, federation.create_protocol, federation.update_protocol, federation.delete_protocol),
+        federation.PROTOCOL,
+        federation.CHANGED_PROTOCOL,
+    ),
+    Route("GET", _MAPPINGS, federation.mappings, "identity:list_mappings"),
+    *_kept(
+        _MAPPING,
+        "mapping",
+        (federation.mapping, federation.create_mapping, federation.update_mapping, federation.delete_mapping),
+        federation.MAPPING,
+        federation.MAPPING,
+    ),
+    *(
+        Route(method, _PROTOCOL + "/auth", federation.sign_in, PUBLIC, status=201, waits=True, authenticates=True)
+        for method in ("GET", "POST")
+    ),
+]
 
 _OAUTH1, _ACCESS = "/v3/OS-OAUTH1", "/v3/users/{user_id}/OS-OAUTH1/access_tokens"
 ROUTES += [

@@ -1,6 +1,7 @@
 """The identity service, as the other parts of the cloud and its own API call it."""
 
 import secrets
+from collections.abc import Mapping
 
 import msgspec
 import sqlalchemy as sa
@@ -13,9 +14,11 @@ from nephele.identity.catalog import Catalog
 from nephele.identity.credentials import Credentials, Policies
 from nephele.identity.domain_config import DomainConfig
 from nephele.identity.endpoint_filters import EndpointFilters
+from nephele.identity.federated import Federated
+from nephele.identity.federation import Federation
 from nephele.identity.limits import Limits
 from nephele.identity.login import Login, Scope
-from nephele.identity.model import Compliance
+from nephele.identity.model import Compliance, OidcProvider
 from nephele.identity.passwords import Passwords
 from nephele.identity.projects import Projects
 from nephele.identity.proving import MissingFactors, Proving
@@ -27,7 +30,7 @@ from nephele.identity.tokens import RECEIPT, Claims, Keyring, key_id_of
 from nephele.identity.trusts import Trusts
 from nephele.identity.user_passwords import UserPasswords
 from nephele.identity.users import Groups, Users
-from nephele.kernel.clock import SECOND, Clock, Instant
+from nephele.kernel.clock import SECOND, Clock, Instant, stopwatch
 from nephele.kernel.context import Context
 from nephele.kernel.errors import UNAUTHORIZED
 from nephele.kernel.ids import Ids
@@ -56,6 +59,7 @@ class Identity:
         ids: where ids come from.
         passwords: how passwords are hashed.
         compliance: what is demanded of passwords and users.
+        oidc: the OpenID Connect providers that may be signed in with, by the ids of identity providers.
         token_lifetime: of a token, in microseconds.
     """
 
@@ -67,6 +71,7 @@ class Identity:
         *,
         passwords: Passwords | None = None,
         compliance: Compliance | None = None,
+        oidc: Mapping[str, OidcProvider] | None = None,
         token_lifetime: Instant = TOKEN_LIFETIME,
     ) -> None:
         self.store, self.clock, self.ids = store, clock, ids
@@ -90,6 +95,18 @@ class Identity:
         self.policies = Policies(shared)
         self.limits = Limits(shared, self.catalog, self.projects)
         self.proving = Proving(shared, self.users, self.projects, self.app_credentials)
+        self.federation = Federation(shared, self.projects)
+        self.federated = Federated(
+            shared,
+            self.federation,
+            self.users,
+            self.groups,
+            self.projects,
+            self.roles,
+            self.assignments,
+            oidc or {},
+            token_lifetime,
+        )
         self.authentication = Authentication(
             shared,
             self.proving,
@@ -97,6 +114,7 @@ class Identity:
             self.assignments,
             self.app_credentials,
             self.trusts,
+            self.federation,
             token_lifetime,
         )
         self.keys = Keyring()
@@ -202,6 +220,18 @@ class Identity:
             if context.server_id:
                 raise UNAUTHORIZED()
         claims = self.authentication.authenticate(login, before, proven)
+        return self.keys.sign(claims), claims
+
+    def sign_in(self, provider_id: str, protocol_id: str, token: str) -> tuple[str, Claims]:
+        """An unscoped token for whom an identity provider vouches.  Call it outside the event loop.
+
+        Raises as `Federated.sign_in` does.
+        """
+        elapsed = stopwatch()
+        subject = self.federated.sign_in(provider_id, protocol_id, token)
+        user = self.proving.live_user(subject.user_id)
+        claims = self.authentication.admit(user, subject, "unscoped", None, self.revocations.current())
+        claims = msgspec.structs.replace(claims, issue_ms=elapsed())
         return self.keys.sign(claims), claims
 
     def issue_receipt(self, missing: MissingFactors) -> tuple[str, Claims]:

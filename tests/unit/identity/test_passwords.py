@@ -59,6 +59,8 @@ def test_whatever_hashes_leaves_the_event_loop() -> None:
     assert waiting == {
         ("POST", "/v3/auth/tokens"),
         ("POST", "/v3/OS-OAUTH2/token"),
+        ("GET", "/v3/OS-FEDERATION/identity_providers/{provider_id}/protocols/{protocol_id}/auth"),
+        ("POST", "/v3/OS-FEDERATION/identity_providers/{provider_id}/protocols/{protocol_id}/auth"),
         ("POST", "/v3/users"),
         ("PATCH", "/v3/users/{user_id}"),
         ("POST", "/v3/users/{user_id}/password"),

@@ -38,6 +38,11 @@ def issue(identity: Identity, call: Call) -> Reply:
         token, claims = identity.issue(call.body.auth, call.header(RECEIPT_HEADER))
     except MissingFactors as missing:
         return _receipt(identity, missing)
+    return signed_in(identity, call, token, claims)
+
+
+def signed_in(identity: Identity, call: Call, token: str, claims: Claims) -> Reply:
+    """The answer to a sign-in."""
     call.subject = identity.verified(claims, call.context.request_id)
     return Reply(_body(identity, call, claims), 201, _headers(token))
 
@@ -105,12 +110,7 @@ def _headers(token: str) -> dict[str, str]:
 def _body(identity: Identity, call: Call, claims: Claims) -> views.View:
     view: views.View = {
         "methods": claims.methods,
-        "user": {
-            "id": claims.user_id,
-            "name": claims.user_name,
-            "domain": _domain(identity, claims.user_domain_id),
-            "password_expires_at": views.bare_time(claims.password_expires_at),
-        },
+        "user": _user(identity, claims),
         "audit_ids": claims.audit_ids,
         "issued_at": time_text(claims.issued_at),
         "expires_at": time_text(claims.expires_at),
@@ -133,6 +133,23 @@ def _body(identity: Identity, call: Call, claims: Claims) -> views.View:
         if "nocatalog" not in call.query:
             view["catalog"] = identity.catalog.view(Whose(cloud_url(call), claims.project_id, claims.user_id))
     return {"token": view}
+
+
+def _user(identity: Identity, claims: Claims) -> views.View:
+    view: views.View = {
+        "id": claims.user_id,
+        "name": claims.user_name,
+        "domain": _domain(identity, claims.user_domain_id),
+        "password_expires_at": views.bare_time(claims.password_expires_at),
+    }
+    if claims.provider_id:
+        groups = identity.groups.find([], of_user=claims.user_id)
+        view["OS-FEDERATION"] = {
+            "groups": [{"id": group.id} for group in groups],
+            "identity_provider": {"id": claims.provider_id},
+            "protocol": {"id": claims.protocol_id},
+        }
+    return view
 
 
 def _domain(identity: Identity, domain_id: str) -> dict[str, str]:

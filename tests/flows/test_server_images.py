@@ -159,15 +159,19 @@ def test_an_image_of_volumes_boots(cloud: RunningCloud, demo: Any) -> None:
     (snapshot,) = demo.block_storage.snapshots()
     assert snapshot.status == "available"
     assert snapshot.id in image.to_dict()["properties"]["block_device_mapping"]
+    demo.compute.delete_server(server)
+    wait_gone(demo, server)
+    (kept,) = demo.block_storage.volumes()
+    assert kept.status == "available"
     other = launch(demo, image_id=image_id)
     assert other.status == "ACTIVE"
     assert len(other.attached_volumes) == 1
-    for one in (server, other):
-        demo.compute.delete_server(one)
-        wait_gone(demo, one)
+    demo.compute.delete_server(other)
+    wait_gone(demo, other)
     demo.image.delete_image(image_id)
     demo.block_storage.delete_snapshot(snapshot)
     demo.block_storage.wait_for_delete(snapshot, interval=0.1, wait=10)
+    demo.block_storage.delete_volume(kept)
     for volume in demo.block_storage.volumes():
         demo.block_storage.wait_for_delete(volume, interval=0.1, wait=10)
     assert_clean(cloud)

@@ -55,6 +55,16 @@ def agent(host: LabHost, server_id: str, command: str, seconds: float = 90, **ar
         time.sleep(0.5)
 
 
+def arrives(cloud: RunningCloud, server_id: str, wanted: str, seconds: float = 60) -> None:
+    """Wait until nothing is done to the server any more; where it is not as wanted, say what went wrong."""
+    status = settle(connect(cloud, "nephele"), server_id, seconds)
+    if status != wanted:
+        admin = connect(cloud, "nephele-admin")
+        newest = next(iter(admin.compute.server_actions(server_id)))
+        path = f"/servers/{server_id}/os-instance-actions/{newest.request_id}"
+        raise AssertionError(f"{status}: {admin.compute.get(path, microversion='2.84').text}")
+
+
 def write(host: LabHost, server_id: str, text: str) -> None:
     """Have the guest write a file; nothing is synced."""
     handle = agent(host, server_id, "guest-file-open", path=WITNESS, mode="w")
@@ -87,14 +97,14 @@ def test_what_a_guest_wrote_lives_on_in_images_and_on_the_shelf_and_not_in_a_reb
 ) -> None:
     demo = connect(cloud, "nephele")
     server_id = create(demo, "m1.micro")
-    assert settle(demo, server_id, 60) == "ACTIVE"
+    arrives(cloud, server_id, "ACTIVE", 60)
     console(demo, server_id, "nephele-guest: ready")
     write(host, server_id, "first")
 
     # a snapshot of the guest while it runs: what it wrote last is in it, for its agent froze the file systems
     image_id = act(demo, server_id, "createImage", {"name": "live"}).json()["image_id"]
     image = image_becomes(demo, image_id, seconds=60)
-    assert settle(demo, server_id, 60) == "ACTIVE"
+    arrives(cloud, server_id, "ACTIVE", 60)
     assert agent(host, server_id, "guest-fsfreeze-status") == "thawed"
     write(host, server_id, "second")
     said = json.loads(subprocess.check_output(["qemu-img", "info", "--output=json", _file(cloud, image_id)]))
@@ -103,37 +113,37 @@ def test_what_a_guest_wrote_lives_on_in_images_and_on_the_shelf_and_not_in_a_reb
 
     # on the shelf the guest is nowhere; brought back it has what it had
     act(demo, server_id, "shelve", None)
-    assert settle(demo, server_id, 120) == "SHELVED_OFFLOADED"
+    arrives(cloud, server_id, "SHELVED_OFFLOADED", 120)
     assert not list((tmp_path / "state" / "instances").glob("*-*"))
     assert_clean(cloud)
     act(demo, server_id, "unshelve", None)
-    assert settle(demo, server_id, 60) == "ACTIVE"
+    arrives(cloud, server_id, "ACTIVE", 60)
     console(demo, server_id, "nephele-guest: ready")
     assert read(host, server_id) == "second"
 
     # rebuilt it is new, from the snapshot it is what it was then
     act(demo, server_id, "rebuild", {"imageRef": demo.image.find_image("nephele-guest").id})
-    assert settle(demo, server_id, 60) == "ACTIVE"
+    arrives(cloud, server_id, "ACTIVE", 60)
     console(demo, server_id, "nephele-guest: ready")
     assert read(host, server_id) == ""
     act(demo, server_id, "rebuild", {"imageRef": image_id})
-    assert settle(demo, server_id, 60) == "ACTIVE"
+    arrives(cloud, server_id, "ACTIVE", 60)
     console(demo, server_id, "nephele-guest: ready")
     assert read(host, server_id) == "first"
 
     # off, its disk is copied as it lies; another server boots from that copy
     act(demo, server_id, "os-stop", None)
-    assert settle(demo, server_id, 150) == "SHUTOFF"
+    arrives(cloud, server_id, "SHUTOFF", 150)
     cold = act(demo, server_id, "createImage", {"name": "cold"}).json()["image_id"]
     image_becomes(demo, cold, seconds=60)
-    assert settle(demo, server_id, 60) == "SHUTOFF"
+    arrives(cloud, server_id, "SHUTOFF", 60)
     demo.compute.delete(f"/servers/{server_id}")
     copy_id = launch(demo, cold, "m1.micro")
-    assert settle(demo, copy_id, 60) == "ACTIVE"
+    arrives(cloud, copy_id, "ACTIVE", 60)
     console(demo, copy_id, "nephele-guest: ready")
     assert read(host, copy_id) == "first"
     demo.compute.delete(f"/servers/{copy_id}")
-    assert settle(demo, copy_id, 60) == "GONE"
+    arrives(cloud, copy_id, "GONE", 60)
     assert_clean(cloud)
 
 
@@ -152,24 +162,24 @@ def test_a_guest_on_a_volume_is_copied_and_made_anew(cloud: RunningCloud, host: 
         "block_device_mapping_v2": [{**device, "volume_size": 1, "delete_on_termination": True}],
     }
     server_id = demo.compute.post("/servers", json={"server": body}).json()["server"]["id"]
-    assert settle(demo, server_id, 90) == "ACTIVE"
+    arrives(cloud, server_id, "ACTIVE", 90)
     console(demo, server_id, "nephele-guest: ready")
     write(host, server_id, "on a volume")
     image_id = act(demo, server_id, "createImage", {"name": "of volumes"}).json()["image_id"]
     image_becomes(demo, image_id, seconds=60)
-    assert settle(demo, server_id, 60) == "ACTIVE"
+    arrives(cloud, server_id, "ACTIVE", 60)
     act(demo, server_id, "rebuild", {"imageRef": image.id}, "2.93")
-    assert settle(demo, server_id, 90) == "ACTIVE"
+    arrives(cloud, server_id, "ACTIVE", 90)
     console(demo, server_id, "nephele-guest: ready")
     assert read(host, server_id) == ""
     demo.compute.delete(f"/servers/{server_id}")
-    assert settle(demo, server_id, 60) == "GONE"
+    arrives(cloud, server_id, "GONE", 60)
     copy_id = launch(demo, image_id, "m1.micro")
-    assert settle(demo, copy_id, 90) == "ACTIVE"
+    arrives(cloud, copy_id, "ACTIVE", 90)
     console(demo, copy_id, "nephele-guest: ready")
     assert read(host, copy_id) == "on a volume"
     demo.compute.delete(f"/servers/{copy_id}")
-    assert settle(demo, copy_id, 60) == "GONE"
+    arrives(cloud, copy_id, "GONE", 60)
     for snapshot in demo.block_storage.snapshots():
         demo.block_storage.delete_snapshot(snapshot)
         demo.block_storage.wait_for_delete(snapshot, interval=0.2, wait=30)

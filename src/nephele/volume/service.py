@@ -332,11 +332,14 @@ class Volumes:
         )
         return self.create(ctx, new).id
 
-    def discard(self, ctx: Context, volume_id: str) -> None:
+    def discard(self, ctx: Context, volume_id: str, *, snapshots: bool = True) -> None:
         """Delete a volume whatever its status, snapshots and all; what is under way with it is interrupted first.
 
-        For who undoes what it made itself.  Nothing there: nothing done.  Raises INVALID_VOLUME where it is attached.
+        For who undoes what it made itself.  Who does not know of the snapshots says `snapshots=False`: a volume that
+        has any stays then.  Nothing there: nothing done.  Raises INVALID_VOLUME where it is attached.
         """
+        if not snapshots and self._is_snapshotted(volume_id):
+            return
         try:
             self.delete(ctx, volume_id, cascade=True, force=True)
         except Refused as refused:
@@ -380,6 +383,10 @@ class Volumes:
         with self.parts.store.write():
             if self._has_snapshot(snapshot_id):
                 self.snapshots.delete(ctx, snapshot_id, force=True)
+
+    def _is_snapshotted(self, volume_id: str) -> bool:
+        with self.parts.store.read() as db:
+            return db.execute(sa.select(snapshots.c.id).where(snapshots.c.volume_id == volume_id)).first() is not None
 
     def _has_snapshot(self, snapshot_id: str) -> bool:
         with self.parts.store.read() as db:

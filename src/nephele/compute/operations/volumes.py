@@ -67,4 +67,4 @@ def drop(conductor: Conductor, context: Context, server_id: str, *, only_made: b
             gone = {"attachment_id": ""} | ({"volume_id": ""} if made and only_made else {})
             conductor.update_device(device.id, **gone)
             if device.delete_on_termination or (made and only_made):
-                conductor.volumes.discard(context, device.volume_id)
+                conductor.volumes.discard(context, device.volume_id, snapshots=only_made)

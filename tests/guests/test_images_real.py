@@ -68,7 +68,8 @@ def arrives(cloud: RunningCloud, server_id: str, wanted: str, seconds: float = 6
 def write(host: LabHost, server_id: str, text: str) -> None:
     """Have the guest write a file; nothing is synced."""
     handle = agent(host, server_id, "guest-file-open", path=WITNESS, mode="w")
-    agent(host, server_id, "guest-file-write", handle=handle, **{"buf-b64": base64.b64encode(text.encode()).decode()})
+    words: dict[str, Any] = {"buf-b64": base64.b64encode(text.encode()).decode()}
+    agent(host, server_id, "guest-file-write", handle=handle, **words)
     agent(host, server_id, "guest-file-close", handle=handle)
 
 

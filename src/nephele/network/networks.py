@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET, Struct, UnsetType
 
@@ -78,9 +79,6 @@ def create_network(work: Work, new: NewNetwork) -> Network:
     """
     take_quota(work, "network", new.project_id)
     kind, physical, segment = _segment(work, new)
-    largest = work.core.settings.mtu - (VXLAN_OVERHEAD if kind == "vxlan" else 0)
-    if new.mtu > largest:
-        raise errors.BAD_INPUT(reason=f"Requested MTU is too big, maximum is {largest}")
     network = Network(
         id=work.core.ids.uuid(),
         project_id=new.project_id,
@@ -92,7 +90,7 @@ def create_network(work: Work, new: NewNetwork) -> Network:
         name=new.name,
         admin_state_up=new.admin_state_up,
         status=Status.ACTIVE,
-        mtu=new.mtu or largest,
+        mtu=_mtu(work, new.mtu, kind),
         kind=kind,
         physical_network=physical,
         segmentation_id=segment,
@@ -116,12 +114,22 @@ def create_network(work: Work, new: NewNetwork) -> Network:
     return network
 
 
+def _mtu(work: Work, wanted: int, kind: str) -> int:
+    """The MTU of a network of that kind: as wanted, or (0) the largest that fits."""
+    largest = work.core.settings.mtu - (VXLAN_OVERHEAD if kind == "vxlan" else 0)
+    if wanted > largest:
+        raise errors.BAD_INPUT(reason=f"Requested MTU is too big, maximum is {largest}")
+    return wanted or largest
+
+
 def change_network(work: Work, old: Network, new: Network) -> Network:
     """Change a network; what the change forbids is refused first."""
     if old.external and not new.external:
         _refuse_gateways(work, old.id)
     if new.qos_policy_id != old.qos_policy_id:
         check_policy(work, new.qos_policy_id, "network", old.id)
+    if new.mtu != old.mtu:
+        new = msgspec.structs.replace(new, mtu=_mtu(work, new.mtu, old.kind))
     changed = NETWORKS.save(work, old, new)
     if old.external != new.external:
         (share(work, "network", old.id, old.project_id, EXTERNAL) if new.external else unshare(work, old.id, EXTERNAL))

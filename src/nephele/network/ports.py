@@ -259,6 +259,11 @@ def _mac(work: Work, network_id: str, wanted: str | UnsetType) -> str:
         if _MAC.row(work.db, network=network_id, mac=wanted):
             raise errors.MAC_TAKEN(network_id=network_id, mac=wanted)
         return str(wanted)
+    return new_mac(work, network_id)
+
+
+def new_mac(work: Work, network_id: str) -> str:
+    """A MAC address that no port of the network has."""
     while True:
         digits = secrets.token_hex(3)
         mac = f"fa:16:3e:{digits[:2]}:{digits[2:4]}:{digits[4:]}"

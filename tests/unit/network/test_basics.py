@@ -279,3 +279,15 @@ def test_quota_is_counted_from_the_rows(call: Client) -> None:
     assert call.error("POST", "networks", 409, {"network": {}}) == "OverQuota"
     call("DELETE", f"networks/{made[0]['id']}", 204)
     call.make("network")
+
+
+def test_an_mtu_and_a_mac_address_can_be_changed(call: Client) -> None:
+    network = call.make("network")
+    path = f"networks/{network['id']}"
+    assert call("PUT", path, 200, {"network": {"mtu": 1300}})["network"]["mtu"] == 1300
+    assert call.error("PUT", path, 400, {"network": {"mtu": 1451}}) == "InvalidInput"
+    assert call("PUT", path, 200, {"network": {"mtu": 0}})["network"]["mtu"] == 1450
+    port = call.make("port", network_id=network["id"])
+    changed = call("PUT", f"ports/{port['id']}", 200, {"port": {"mac_address": None}}, "admin")["port"]
+    assert changed["mac_address"].startswith("fa:16:3e:")
+    assert changed["mac_address"] != port["mac_address"]

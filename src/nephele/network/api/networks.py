@@ -70,7 +70,7 @@ NETWORK = Kind(
         Attribute("router:external", boolean, False, put=True, field="external"),
         Attribute("is_default", boolean, False, put=True),
         Attribute("port_security_enabled", boolean, True, put=True),
-        Attribute("mtu", integer(0, 65535), 0),
+        Attribute("mtu", integer(0, 65535), 0, put=True),
         Attribute("dns_domain", dns_label, "", put=True),
         Attribute("availability_zone_hints", many(text(255)), ()),
         Attribute("qos_policy_id", maybe(uuid), UNSET, put=True),

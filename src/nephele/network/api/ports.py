@@ -28,7 +28,7 @@ from nephele.network.attributes import (
 )
 from nephele.network.ipam import WantedIp
 from nephele.network.model import DhcpOption, Pair, Port
-from nephele.network.ports import PORTS, NewPort, change_port, create_port, delete_port
+from nephele.network.ports import PORTS, NewPort, change_port, create_port, delete_port, new_mac
 from nephele.network.work import Work
 
 _ports, _addresses, _bound = tables.ports, tables.addresses, tables.port_groups
@@ -94,6 +94,8 @@ def _change(work: Work, old: Port, values: Values) -> Port:
     wanted = values.pop("fixed_ips", UNSET)
     if "dhcp_options" in values:
         values["dhcp_options"] = _merged(old.dhcp_options, values["dhcp_options"])
+    if values.get("mac_address") is UNSET:
+        values["mac_address"] = new_mac(work, old.network_id)
     if values.get("security_groups") is UNSET:
         values["security_groups"] = ()
     return change_port(work, old, msgspec.structs.replace(old, **values), wanted)

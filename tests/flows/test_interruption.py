@@ -67,6 +67,27 @@ def test_a_hard_reboot_takes_over_from_a_soft_one(slow: RunningCloud, server_id:
     assert settle(demo, server_id) == "GONE"
 
 
+def test_a_state_that_is_said_ends_what_runs(slow: RunningCloud, server_id: str) -> None:
+    demo, admin = connect(slow, "nephele"), connect(slow, "nephele-admin")
+    demo.compute.post(f"/servers/{server_id}/action", json={"os-stop": None})
+    assert task(demo, server_id) == "powering-off"
+    begun = time.monotonic()
+    body = {"os-resetState": {"state": "error"}}
+    assert admin.compute.post(f"/servers/{server_id}/action", json=body).status_code == 202
+    assert settle(demo, server_id) == "ERROR"
+    path = f"{slow.url}/nephele/v1/operations?subject={server_id}"
+    while demo.session.get(path).json()["operations"]:
+        assert time.monotonic() - begun < 5
+        time.sleep(0.02)
+    assert settle(demo, server_id) == "ERROR"
+    actions = demo.compute.get(f"/servers/{server_id}/os-instance-actions").json()["instanceActions"]
+    assert [action["action"] for action in actions] == ["resetState", "stop", "create"]
+    assert reset(demo, server_id).status_code == 202
+    assert settle(demo, server_id) == "ACTIVE"
+    demo.compute.delete(f"/servers/{server_id}")
+    assert settle(demo, server_id) == "GONE"
+
+
 def test_what_is_under_way_tells_its_step_and_deadline(slow: RunningCloud, server_id: str) -> None:
     demo, admin = connect(slow, "nephele"), connect(slow, "nephele-admin")
     path = f"{slow.url}/nephele/v1/operations"

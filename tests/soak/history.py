@@ -82,6 +82,10 @@ def _ends(kind: str, change: Change) -> bool:
     ends = {move.arrives, move.fails, change.vm_before, Vm.ERROR}
     if Vm.STOPPED in move.states or kind in ("confirm_resize", "revert_resize", "unshelve"):
         ends.add(Vm.STOPPED)  # what was off stays off
+    if {move.arrives, change.vm_before} & {Vm.ACTIVE, Vm.PAUSED}:
+        ends.add(Vm.STOPPED)  # its guest ended by itself meanwhile
+    if kind == "restore":
+        ends |= {Vm.SHELVED, Vm.SHELVED_OFFLOADED}
     if kind == "shelve":
         ends.add(Vm.SHELVED_OFFLOADED)
     return change.task_before in _TASKS[kind] and change.vm_after in ends - {""}

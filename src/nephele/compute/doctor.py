@@ -13,8 +13,9 @@ from nephele.compute.findings import Finding, Kind
 from nephele.compute.messages import moving as mv
 from nephele.compute.model import Task, Vm
 from nephele.compute.moves_doctor import check_asides, check_claims, check_moves, moving_ends
-from nephele.compute.tables import block_devices, servers
+from nephele.compute.tables import block_devices, reclaims, servers
 from nephele.compute.virt.driver import PowerState
+from nephele.kernel.clock import seconds
 from nephele.kernel.context import Context
 from nephele.kernel.errors import Refused
 from nephele.kernel.operations import OPEN, operations
@@ -62,6 +63,17 @@ def _stuck(compute: "Compute") -> Iterator[Finding]:
         for row in db.execute(query).all():
             detail = f"{row.vm_state}/{row.task_state or 'none'}, and nothing works on it"
             yield Finding(kind=Kind.STUCK, subject=row.id, detail=detail, reaps=False)
+
+
+def _unreclaimed(compute: "Compute") -> Iterator[Finding]:
+    """Softly deleted servers whose time was over a minute ago, or that have none."""
+    c, r = servers.c, reclaims.c
+    waits = sa.exists().where(r.server_id == c.id, r.due_at > compute.clock.now() - seconds(60))
+    idle = sa.and_(c.vm_state == Vm.SOFT_DELETED, c.task_state == Task.NONE, c.deleted_at.is_(None))
+    with compute.store.read() as db:
+        for server_id in db.execute(sa.select(c.id).where(idle, ~waits)).scalars().all():
+            detail = "it can be restored, or deleted with `forceDelete`"
+            yield Finding(kind=Kind.UNRECLAIMED, subject=server_id, detail=detail, reaps=False)
 
 
 def _alive(compute: "Compute") -> dict[str, Any]:
@@ -195,6 +207,7 @@ def _guests_on(host: str, found: set[str], before: _Servers, after: _Servers, mo
 _CHECKS: tuple[Callable[["Compute"], Iterator[Finding]], ...] = (
     _overdue,
     _stuck,
+    _unreclaimed,
     _allocations,
     check_claims,
     check_moves,

@@ -10,6 +10,7 @@ class Kind(StrEnum):
 
     OVERDUE = "overdue operation"
     STUCK = "server without an owner of its task"
+    UNRECLAIMED = "softly deleted server that nobody ends"
     ALLOCATION = "allocation of no server"
     UNCLAIMED = "server without allocation"
     PORT = "port of no server"

@@ -38,6 +38,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
     access_ip_v4: str | UnsetType = UNSET
     access_ip_v6: str | UnsetType = UNSET
     disk_config: str | UnsetType = UNSET
+    admin_pass: str = ""
+    """For the config drive, where the server has one."""
 
 
 SAME_NAME = (
@@ -92,6 +94,7 @@ class Rebuilding:
                 device.device_name for device in devices if wanted.preserve_ephemeral and _is_ephemeral(device)
             )
             data = Rebuild(image_id=image.id, before=before, changes_image=was != image.id, reimage=reimage, keep=stays)
+            data.admin_pass = wanted.admin_pass if server.config_drive else ""
             data.passes = (
                 *(() if reimage else ("detach", "volume")),
                 *(("stop",) if server.vm_state != "stopped" else ()),

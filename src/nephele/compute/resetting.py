@@ -1,11 +1,10 @@
 """Saying by hand what state a server is in."""
 
 from nephele.compute import reclaim_rows
-from nephele.compute.model import Server, Vm
+from nephele.compute.model import Vm
 from nephele.compute.operations.delete import DELETE
 from nephele.compute.operations.reset import Reset
 from nephele.compute.servers import Servers
-from nephele.compute.virt.driver import PowerState
 from nephele.kernel.context import Context
 
 
@@ -24,16 +23,11 @@ class Resetting:
         with self.store.write() as db:
             self.store.lock(f"server:{server_id}")
             server = self.servers.show(caller, server_id)
-            power = PowerState(server.power_state)
-            self.servers.states.arrive(db, server.id, vm_state, power, deleting=True)
+            self.servers.states.say(db, server.id, vm_state)
             reclaim_rows.forget(db, server.id)
             running = self.servers.engine.running(server.id)
             if not running or DELETE.kind in running:
                 self.servers.engine.note("reset_state", caller, server.id)
             else:
-                self._after_what_runs(caller, server, vm_state, power)
-
-    def _after_what_runs(self, caller: Context, server: Server, vm_state: Vm, power: PowerState) -> None:
-        after = self.servers.interrupt(caller, server, "reset_state")
-        data = Reset(becomes=vm_state, host=server.host, power_state=power)
-        self.servers.engine.begin("reset_state", data, caller, server.id, after=after)
+                after = self.servers.interrupt(caller, server, "reset_state")
+                self.servers.engine.begin("reset_state", Reset(becomes=vm_state), caller, server.id, after=after)

@@ -28,7 +28,7 @@ from nephele.compute.launching import Launching
 from nephele.compute.messages.moving import REPORT_AGAIN, ReportAgain
 from nephele.compute.migrations import Migrations
 from nephele.compute.model import Server, Service, Task, domain_name
-from nephele.compute.operations import OPERATIONS
+from nephele.compute.operations import OPERATIONS, RESET
 from nephele.compute.passwords import Passwords
 from nephele.compute.placing import Placing
 from nephele.compute.plugging import Plugging
@@ -159,7 +159,7 @@ class Compute:
         )
         self.relocating = Relocating(self.servers, self.migrations, self.hosts, self.conductor)
         self._stopping = threading.Event()
-        for operation in OPERATIONS:
+        for operation in (*OPERATIONS, RESET):
             engine.register(operation, self.conductor)
 
     def seed(self) -> None:

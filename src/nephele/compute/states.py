@@ -96,6 +96,10 @@ class States:
             return self._write(db, server_id, deleting, ("vm_state",), vm_state=Vm.STOPPED)
         return shown
 
+    def say(self, db: sa.Connection, server_id: str, vm_state: Vm) -> None:
+        """An administrator knows better: the state is what he says, and nothing is being done to the server."""
+        self._write(db, server_id, True, ("vm_state", "task_state"), vm_state=vm_state, task_state=Task.NONE)
+
     def notice_power(self, db: sa.Connection, server_id: str, host: str, power: PowerState) -> Noticed:
         """The hypervisor saw a guest change while nobody commanded it: the server follows, as upstream's does."""
         now = self.clock.now()

@@ -61,12 +61,14 @@ def rebuild(compute: "Compute", call: Call) -> Reply:
     asked: Rebuild = call.body
     check_fields(asked, call.version, SINCE)
     _check_words(asked, call)
-    server = compute.rebuilding.rebuild(call.context, call.path["server_id"], _wanted(asked, call.version))
+    password = asked.adminPass or secrets.token_urlsafe(9)
+    wanted = msgspec.structs.replace(_wanted(asked, call.version), admin_pass=password)
+    server = compute.rebuilding.rebuild(call.context, call.path["server_id"], wanted)
     named = msgspec.json.decode(show(compute, call)["server"], type=dict[str, Raw])
     body: dict[str, Any] = {name: value for name, value in named.items() if _is_shown(name, call.version)}
     if call.version >= (2, 57):
         body["user_data"] = server.user_data
-    body["adminPass"] = asked.adminPass or secrets.token_urlsafe(9)
+    body["adminPass"] = password
     return Reply({"server": body}, 202, {"Location": f"{call.base_url}/v2.1/servers/{server.id}"})
 
 

@@ -28,11 +28,10 @@ OPERATIONS = (
     *(REBUILD, SHELVE, SHELVE_OFFLOAD, UNSHELVE),
     *(SET_PASSWORD, CRASH_DUMP),
     *(SOFT_DELETE, RESTORE),
-    RESET,
     *(ATTACH_VOLUME, DETACH_VOLUME, EXTEND_VOLUME),
     *(ATTACH_INTERFACE, DETACH_INTERFACE),
 )
-"""Every operation on a server."""
+"""Every operation on a server, but `RESET`, which is no command of its life."""
 
 __all__ = [
     "ATTACH_INTERFACE",

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from nephele.compute import messages as m
+from nephele.compute import reclaim_rows, sealing
 from nephele.compute.conductor import Conductor
 from nephele.compute.model import MoveStatus, Task
 from nephele.compute.operations import volumes
@@ -73,7 +74,9 @@ def try_again(_conductor: Conductor, work: Work[Delete], failure: Failure) -> st
 
 
 def bury(conductor: Conductor, db: Any, work: Work[Delete]) -> None:
-    """The row stays, as deleted."""
+    """The row stays, as deleted; what was kept beside it goes."""
+    reclaim_rows.forget(db, work.subject)
+    sealing.forget(db, work.subject)
     conductor.note_end(db, work.subject)
 
 

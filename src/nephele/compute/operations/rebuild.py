@@ -14,7 +14,7 @@ from nephele.compute.operations.life import ServerData, server_operation
 from nephele.compute.placing import host_request
 from nephele.compute.scheduler.messages import CHECK_HOST, CheckHost
 from nephele.compute.tables import servers
-from nephele.kernel.operations import Keep, Step, Work
+from nephele.kernel.operations import Failure, Keep, Step, Work
 
 DESTROYED = Keep("what was destroyed does not come back: the server is in ERROR, and can be rebuilt")
 
@@ -55,6 +55,8 @@ class Rebuild(ServerData, kw_only=True):
 
     image_id: str
     before: Built
+    admin_pass: str = ""
+    """For the guest's config drive; empty once it is over."""
     changes_image: bool = False
     reimage: str = ""
     keep: tuple[str, ...] = ()
@@ -123,7 +125,8 @@ def connect(conductor: Conductor, work: Work[Rebuild]) -> None:
 def spawn(conductor: Conductor, work: Work[Rebuild]) -> None:
     """Build the guest anew and start it."""
     data = work.data
-    answer = conductor.command(m.SPAWN, m.Build, work, patience=300, base=data.base, **conductor.attached(work))
+    found = {"base": data.base, "admin_pass": data.admin_pass} | conductor.attached(work)
+    answer = conductor.command(m.SPAWN, m.Build, work, patience=300, **found)
     data.power_state = answer.power_state
 
 
@@ -136,7 +139,13 @@ def stop(conductor: Conductor, work: Work[Rebuild]) -> None:
 
 def rebuilt(conductor: Conductor, db: sa.Connection, work: Work[Any]) -> None:
     """A rebuilt server counts as launched anew, as upstream has it."""
+    work.data.admin_pass = ""
     conductor.note_launch(db, work.subject)
+
+
+def forget_password(_conductor: Conductor, _db: sa.Connection, work: Work[Any], _failure: Failure) -> None:
+    """A rebuild that failed needs none."""
+    work.data.admin_pass = ""
 
 
 REBUILD = server_operation(
@@ -152,4 +161,5 @@ REBUILD = server_operation(
         Step("stop", stop, DESTROYED, Task.POWERING_OFF),
     ),
     on_done=rebuilt,
+    on_failed=forget_password,
 )

@@ -84,12 +84,18 @@ class VolumeBackend(Struct, frozen=True, forbid_unknown_fields=True):
     """One place where volumes are kept.
 
     Args:
-        driver: `file`.
+        driver: `file`, or `nbd`: the same files, served to hosts by a storage daemon.
         directory: where its files are; none: in the state directory.
+        host: nbd: the address that the daemon listens on, and that hosts connect to.
+        port: nbd: its port.
+        tls: nbd: encrypt, and let only those in that show a certificate of the cloud's own.
     """
 
-    driver: Literal["file"] = "file"
+    driver: Literal["file", "nbd"] = "file"
     directory: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 10809
+    tls: bool = True
 
 
 class BackupSettings(Struct, frozen=True, forbid_unknown_fields=True):

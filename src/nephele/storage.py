@@ -16,6 +16,10 @@ def open_backends(settings: Settings) -> list[Backend]:
 
 def _open(settings: Settings, name: str, told: VolumeBackend) -> Backend:
     directory = told.directory or settings.state_dir / ("volumes" if name == "file" else f"volumes-{name}")
+    if told.driver == "nbd":
+        from nephele.volume.backends.nbd import NbdBackend
+
+        return NbdBackend(directory, name, host=told.host, port=told.port, tls=told.tls)
     return FileBackend(directory, name)
 
 

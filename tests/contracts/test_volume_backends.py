@@ -11,23 +11,40 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from nephele.kernel.errors import Refused
 from nephele.kernel.ids import Ids
+from nephele.volume.backends.certificates import make_certificates
 from nephele.volume.backends.file import FileBackend
+from nephele.volume.backends.nbd import NbdBackend
 from nephele.volume.backends.protocol import Backend, ImageFile
 from nephele.volume.backends.qcow2 import virtual_size
-from nephele.volume.messages import FileConnection
+from nephele.volume.messages import FileConnection, NbdConnection
 from nephele.volume.model import Layout
 
 GB = 1 << 30
-BACKENDS: dict[str, Callable[[Path], Backend]] = {"file": lambda path: FileBackend(path / "volumes")}
+BACKENDS: dict[str, Callable[[Path], Backend]] = {
+    "file": lambda path: FileBackend(path / "volumes"),
+    "nbd": lambda path: NbdBackend(path / "volumes", port=free_port()),
+}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(params=list(BACKENDS))
-def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
-    return BACKENDS[request.param](tmp_path)
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
+    if request.param == "nbd" and shutil.which("qemu-storage-daemon") is None:
+        pytest.skip("qemu-storage-daemon is not installed: the nbd backend was NOT tested")
+    made = BACKENDS[request.param](tmp_path)
+    yield made
+    if isinstance(made, NbdBackend):
+        made.stop()
 
 
 @pytest.fixture
@@ -51,10 +68,29 @@ def start(backend: Backend, disk: str, layout: Layout, size: int = 300_000) -> b
 def written(backend: Backend, disk: str, layout: Layout, data: bytes) -> None:
     """Write into a raw disk as a guest would."""
     connection = backend.connection(disk, layout)
+    if isinstance(backend, NbdBackend):
+        assert isinstance(connection, NbdConnection)
+        block = backend.root.parent / "block"
+        block.write_bytes(data.ljust(512, b"\0"))
+        asked = nbd(backend, connection, "-c", f"write -s {block} 0 512")
+        assert asked.returncode == 0, asked.stderr
+        backend.disconnect(disk)
+        return
     assert isinstance(connection, FileConnection)
     assert connection.format == "raw"
     with Path(connection.path).open("r+b") as file:
         file.write(data)
+
+
+def nbd(backend: NbdBackend, connection: NbdConnection, *words: str) -> "subprocess.CompletedProcess[str]":
+    """`qemu-io` on an export, as a host that has the certificates."""
+    where = f"driver=nbd,host={connection.host},port={connection.port},export={connection.export}"
+    secret: tuple[str, ...] = ()
+    if connection.tls:
+        where += ",tls-creds=tls"
+        secret = ("--object", f"tls-creds-x509,id=tls,dir={backend.certificates},endpoint=client,verify-peer=on")
+    asked = ["qemu-io", *secret, "--image-opts", where, *words]
+    return subprocess.run(asked, capture_output=True, text=True, timeout=30, check=False)
 
 
 def total(backend: Backend, disk: str, layout: Layout) -> int:
@@ -263,3 +299,62 @@ class TestAgainstQemu:
         seen = subprocess.run(["qemu-img", "info", "-f", "qcow2", exported], capture_output=True, text=True, check=True)
         assert "1 GiB" in seen.stdout
         assert "backing" not in seen.stdout
+
+
+@pytest.mark.skipif(shutil.which("qemu-storage-daemon") is None, reason="qemu-storage-daemon is not installed")
+class TestNbd:
+    """What only volumes served over the network have."""
+
+    @pytest.fixture
+    def served(self, tmp_path: Path) -> Iterator[NbdBackend]:
+        made = NbdBackend(tmp_path / "volumes", port=free_port())
+        yield made
+        made.stop()
+
+    def reach(self, backend: NbdBackend, disk: str, layout: Layout) -> NbdConnection:
+        connection = backend.connection(disk, layout)
+        assert isinstance(connection, NbdConnection)
+        return connection
+
+    def test_what_a_host_writes_outlives_this_process(self, served: NbdBackend, image: ImageFile) -> None:
+        content = image.path.read_bytes()
+        layout = served.create_from_image("volume-a", 1, image)
+        connection = self.reach(served, "volume-a", layout)
+        assert nbd(served, connection, "-c", "write -P 0x41 0 512").returncode == 0
+        later = NbdBackend(served.root, port=served.port)
+        assert self.reach(later, "volume-a", layout) == connection
+        assert nbd(later, connection, "-c", "read -P 0x41 0 512", "-c", "write -P 0x42 512 512").returncode == 0
+        later.disconnect("volume-a")
+        assert start(later, "volume-a", layout, len(content)) == b"A" * 512 + b"B" * 512 + content[1024:]
+
+    def test_nobody_gets_in_without_a_certificate(self, served: NbdBackend, tmp_path: Path) -> None:
+        layout = served.create_blank("volume-a", 1)
+        connection = self.reach(served, "volume-a", layout)
+        plain = msgspec.structs.replace(connection, tls=False)
+        assert nbd(served, plain, "-c", "read 0 512").returncode != 0
+        stranger = NbdBackend(tmp_path / "stranger", port=served.port)
+        make_certificates(stranger.certificates, "127.0.0.1")
+        assert nbd(stranger, connection, "-c", "read 0 512").returncode != 0
+        assert nbd(served, connection, "-c", "read 0 512").returncode == 0
+
+    def test_what_is_disconnected_is_not_reached(self, served: NbdBackend) -> None:
+        layout = served.create_blank("volume-a", 1)
+        connection = self.reach(served, "volume-a", layout)
+        for _twice in range(2):
+            served.disconnect("volume-a")
+        assert nbd(served, connection, "-c", "read 0 512").returncode != 0
+        assert self.reach(served, "volume-a", layout) == connection
+        assert nbd(served, connection, "-c", "read -P 0 0 512").returncode == 0
+
+    def test_a_daemon_that_died_is_started_again(self, served: NbdBackend) -> None:
+        layout = served.create_blank("volume-a", 1)
+        self.reach(served, "volume-a", layout)
+        served.stop()
+        connection = self.reach(served, "volume-a", layout)
+        assert nbd(served, connection, "-c", "read -P 0 0 512").returncode == 0
+
+    def test_a_port_that_is_taken_is_named(self, served: NbdBackend, tmp_path: Path) -> None:
+        self.reach(served, "volume-a", served.create_blank("volume-a", 1))
+        other = NbdBackend(tmp_path / "other", port=served.port)
+        with pytest.raises(Refused, match="Address already in use"):
+            other.connection("volume-b", other.create_blank("volume-b", 1))

@@ -1,12 +1,13 @@
 """Attachments: a volume promised to a server, connected to its host, used by its guest, and given back."""
 
+import logging
 from collections.abc import Callable, Collection
 
 import msgspec
 import sqlalchemy as sa
 
 from nephele.kernel.context import Context
-from nephele.kernel.errors import BAD_REQUEST
+from nephele.kernel.errors import BAD_REQUEST, Refused
 from nephele.volume import life, rows
 from nephele.volume.errors import (
     ATTACHMENT_NOT_FOUND,
@@ -24,6 +25,7 @@ from nephele.volume.orders import volume_disk
 from nephele.volume.parts import Parts
 from nephele.volume.tables import attachments, volumes
 
+log = logging.getLogger(__name__)
 _RESERVABLE = "Volume {id} status must be {expected} to reserve, but the current status is {status}."
 
 
@@ -226,9 +228,21 @@ class Attachments:
                 return ""
             db.execute(attachments.delete().where(attachments.c.id == attachment_id))
             volume = rows.volume(db, row.volume_id)
+            self._parts.store.after_commit(lambda: self._disconnect(volume))
             if volume.status in (V.RESERVED, V.ATTACHING, V.IN_USE, V.DETACHING):
                 rows.settle(db, volume.id, self._parts.clock.now())
             return volume.id
+
+    def _disconnect(self, volume: Volume) -> None:
+        """Let the backend forget the way to a volume that no host is connected to."""
+        with self._parts.store.read() as db:
+            left = rows.attachments_of(db, [volume.id]).get(volume.id, [])
+        if any(attachment.connection is not None for attachment in left):
+            return
+        try:
+            self._parts.backend_at(volume.host).disconnect(volume_disk(volume.id))
+        except Refused as refused:
+            log.warning("volume %s can still be reached by hosts: %s", volume.id, refused.message)
 
     def check_free(self, attachment: Attachment) -> None:
         """Raise HELD_BY_SERVER where users must not take the attachment from under a server."""

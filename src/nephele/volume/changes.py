@@ -167,6 +167,11 @@ class Changes:
                 )
             move = "extend_attached" if attached and volume.status == V.IN_USE else "extend"
             life.check(move, volume, "Volume {id} status must be '{expected}' to extend, currently {status}.")
+            backend = parts.backend_at(volume.host)
+            if move == "extend_attached" and not backend.extends_attached:
+                raise INVALID_VOLUME(
+                    reason=f"Volume {volume_id} is attached, and {backend.protocol} does not let it grow meanwhile."
+                )
             if move == "extend_attached" and not parts.tell_grown:
                 raise INVALID_VOLUME(reason=f"Volume {volume_id} is attached, and no server can be told that it grew.")
             self._quotas.check_size(volume.project_id, size_gb)

@@ -262,9 +262,10 @@ def _tell(parts: Parts, work: Work[Manage] | Work[Unmanage], action: str, failur
 
 
 def release(parts: Parts, work: Work[Unmanage]) -> None:
-    """Put the disk to those that can be managed, under the name that it has."""
+    """Put the disk to those that can be managed, under the name by which administrators know such disks."""
     data = work.data
-    parts.backend_at(data.host).release(_disk(data), data.layout, _disk(data))
+    name = f"_{_disk(data)}" if data.is_snapshot else _disk(data)
+    parts.backend_at(data.host).release(_disk(data), data.layout, name)
 
 
 def give_base_back(parts: Parts, work: Work[Unmanage]) -> None:

@@ -35,7 +35,7 @@ def capabilities(parts: Parts, backend: Backend) -> dict[str, object]:
         "thick_provisioning_support": False,
         "multiattach": True,
         "QoS_support": False,
-        "online_extend_support": bool(parts.tell_grown),
+        "online_extend_support": bool(parts.tell_grown) and backend.extends_attached,
         "backend_state": "up",
     }
 

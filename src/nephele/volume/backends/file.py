@@ -27,7 +27,7 @@ from nephele.volume.errors import (
     NO_SPACE,
     NOT_MANAGEABLE,
 )
-from nephele.volume.messages import FileConnection
+from nephele.volume.messages import Connection, FileConnection
 from nephele.volume.model import Layout
 
 GB = 1 << 30
@@ -41,6 +41,7 @@ class FileBackend:
     """Volumes in the directory `root`, which all hosts share where there are several."""
 
     protocol = "file"
+    extends_attached = True
 
     def __init__(self, root: Path, name: str = "file") -> None:
         self.name = name
@@ -135,8 +136,11 @@ class FileBackend:
             unfinished.rename(self._free / name)
         self.delete(disk)
 
-    def connection(self, disk: str, layout: Layout) -> FileConnection:
+    def connection(self, disk: str, layout: Layout) -> Connection:
         return FileConnection(path=str(self.root / disk), format=layout.format)
+
+    def disconnect(self, disk: str) -> None:
+        """A file that lies there costs nobody anything."""
 
     def exports(self) -> frozenset[str]:
         return frozenset({"raw", *(("qcow2", *_CONVERTED) if shutil.which("qemu-img") else ())})

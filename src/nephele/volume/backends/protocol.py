@@ -47,7 +47,9 @@ class Backend(Protocol):
     name: str
     """As in `host@NAME#pool`."""
     protocol: str
-    """As pools show it: `file`, `ceph`."""
+    """As pools show it: `file`, `nbd`, `ceph`."""
+    extends_attached: bool
+    """Whether a disk that a host is connected to may grow."""
 
     def capacity(self) -> Capacity:
         """The room there is now."""
@@ -94,7 +96,11 @@ class Backend(Protocol):
         ...
 
     def connection(self, disk: str, layout: Layout) -> Connection:
-        """How a host reaches the disk."""
+        """How a host reaches the disk; from now on it does.  Asked again: the same answer."""
+        ...
+
+    def disconnect(self, disk: str) -> None:
+        """No host needs to reach the disk any more.  Asked again: nothing done."""
         ...
 
     def exports(self) -> frozenset[str]:

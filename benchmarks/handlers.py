@@ -101,6 +101,9 @@ async def measure(cloud: Bench, ids: list[str]) -> None:
             "flavorRef": "42",
             "imageRef": cloud.wanted.image_id,
             "networks": [{"uuid": (cloud.wanted.nics or ())[0].network_id}],
+            "security_groups": [{"name": "default"}],
+            "metadata": cloud.wanted.metadata,
+            "tags": cloud.wanted.tags,
         }
     }
     show = [f"/compute/v2.1/servers/{id}" for id in ids]

@@ -286,23 +286,30 @@ def _check_ports(low: int | None, high: int | None) -> None:
         raise errors.RULE_BAD_RANGE()
 
 
+_BY_ID = Statement(
+    sa.select(_groups.c.id).where(
+        _groups.c.id == sa.bindparam("wanted"),
+        sa.or_(GROUPS.visible, sa.bindparam("everything", type_=sa.Boolean)),
+    )
+)
+_BY_NAME = Statement(
+    sa.select(_groups.c.id).where(_groups.c.name == sa.bindparam("wanted"), _groups.c.project_id == sa.bindparam("me"))
+)
+
+
 def resolve_groups(work: Work, names_or_ids: Sequence[str]) -> tuple[str, ...]:
     """Ids of the caller's groups of these names or ids.
 
     Raises:
         GROUP_NOT_FOUND, GROUP_AMBIGUOUS.
     """
-    visible = [] if work.everything else [GROUPS.visible]
     found = []
     for wanted in dict.fromkeys(names_or_ids):
         if wanted == DEFAULT:
             found.append(default_group(work, work.me))
             continue
-        query = sa.select(_groups.c.id).where(*visible)
-        ids = work.db.execute(query.where(_groups.c.id == wanted), {"me": work.me}).scalars().all()
-        if not ids:
-            mine = query.where(_groups.c.name == wanted, _groups.c.project_id == work.me)
-            ids = work.db.execute(mine, {"me": work.me}).scalars().all()
+        ids = _BY_ID.scalars(work.db, wanted=wanted, me=work.me, everything=work.everything)
+        ids = ids or _BY_NAME.scalars(work.db, wanted=wanted, me=work.me)
         if not ids:
             raise errors.GROUP_NOT_FOUND(id=wanted)
         if len(ids) > 1:

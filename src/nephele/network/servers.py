@@ -17,7 +17,8 @@ from nephele.network.model import Network, Port, PortAddress, ServerPort, ShownA
 from nephele.network.networks import NETWORKS, usable_network
 from nephele.network.ports import PORTS, NewPort, change_port, make_port, remove_ports
 from nephele.network.quotas import check_quota
-from nephele.network.sharing import SHARED, granted
+from nephele.network.records import ME
+from nephele.network.sharing import EVERYONE, SHARED, granted
 from nephele.network.subnets import subnets_of
 from nephele.network.work import Work
 
@@ -30,6 +31,20 @@ _OF_SERVER = Statement(
     .order_by(_ports.c.place, _ports.c.created_at, _ports.c.id)
 )
 _SOME_NETWORKS = Statement(sa.select(_networks).where(_networks.c.id.in_(_IDS)))
+_subnets, _rbac = tables.subnets, tables.rbac_policies
+_USABLE = Statement(
+    sa.select(
+        _networks.c.external,
+        sa.exists().where(_subnets.c.network_id == _networks.c.id),
+        sa.exists().where(
+            _rbac.c.object_id == _networks.c.id, _rbac.c.action == SHARED, _rbac.c.target_tenant.in_((ME, EVERYONE))
+        ),
+    ).where(
+        _networks.c.id == sa.bindparam("wanted"),
+        sa.or_(NETWORKS.visible, sa.bindparam("everything", type_=sa.Boolean)),
+    )
+)
+"""Whether a network is external, has a subnet, and is shared with the caller."""
 COMPUTE = "compute:"
 WRONG_SERVER = Error(
     "network.wrong_server", 403, "This token is for the work on another server.", name="PolicyNotAuthorized"
@@ -78,18 +93,21 @@ def _planned(work: Work, nic: NicRequest) -> NicRequest:
         if not port.fixed_ips and not subnets_of(work, port.network_id):
             raise errors.NETWORK_WITHOUT_SUBNET(id=port.network_id)
         return msgspec.structs.replace(nic, network_id=port.network_id)
-    network = NETWORKS.get(work, nic.network_id)
-    if network.external and not network.shared and not work.context.is_admin:
-        raise errors.EXTERNAL_FORBIDDEN(id=network.id)
-    if not network.subnets:
-        raise errors.NETWORK_WITHOUT_SUBNET(id=network.id)
+    network = _USABLE.row(work.db, wanted=nic.network_id, me=work.me, everything=work.everything)
+    if network is None:
+        raise errors.NETWORK_NOT_FOUND(id=nic.network_id)
+    external, has_subnet, shared = network
+    if external and not shared and not work.context.is_admin:
+        raise errors.EXTERNAL_FORBIDDEN(id=nic.network_id)
+    if not has_subnet:
+        raise errors.NETWORK_WITHOUT_SUBNET(id=nic.network_id)
     if nic.fixed_ip:
-        _check_free(work, network, nic.fixed_ip)
+        _check_free(work, nic.network_id, nic.fixed_ip)
     return nic
 
 
-def _check_free(work: Work, network: Network, address: str) -> None:
-    for subnet in subnets_of(work, network.id):
+def _check_free(work: Work, network_id: str, address: str) -> None:
+    for subnet in subnets_of(work, network_id):
         if is_host(subnet.cidr, address):
             number = key(to_number(address), subnet.ip_version)
             taken = sa.select(_addresses.c.port_id).where(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.flows.test_around_servers import call
 from tests.flows.test_interfaces import until
-from tests.flows.test_launch import launch
+from tests.flows.test_launch import launch, nephele
 from tests.flows.test_plugging import attach, detach, wait
 
 NOTHING = "00000000-0000-4000-8000-000000000000"
@@ -89,6 +89,34 @@ def test_a_guest_hears_that_its_volume_grew(demo: Any, admin: Any, server: Any) 
     assert tell(admin, "2.51", event).status_code == 200
     until(lambda: "/dev/vdb has 1 GB now" in demo.compute.get_server_console_output(server)["output"])
     assert time.monotonic() - before < 5
+    detach(demo, server, volume)
+    wait(demo, volume, "available")
+    demo.block_storage.delete_volume(volume)
+
+
+def test_what_nova_has_no_more(demo: Any, admin: Any, server: Any) -> None:
+    for path in ("/os-fping", "/os-cells/info", "/os-agents", f"/servers/{server.id}/consoles"):
+        assert call(demo, "GET", path).status_code == 410, path
+    assert call(demo, "POST", "/os-cloudpipe", json={"anything": 1}).status_code == 410
+    private = demo.network.find_network("private")
+    shown = call(demo, "GET", f"/os-networks/{private.id}").json()["network"]
+    assert (shown["label"], shown["cidr"]) == ("private", None)
+    assert shown in call(demo, "GET", "/os-networks").json()["networks"]
+    assert all("vlan" in network for network in call(admin, "GET", "/os-networks").json()["networks"])
+    assert call(demo, "DELETE", f"/os-networks/{private.id}").status_code == 410
+    assert call(demo, "GET", "/os-networks", "2.36").status_code == 404
+
+
+def test_a_volume_that_is_stuck_is_found(demo: Any, admin: Any, server: Any) -> None:
+    volume = demo.block_storage.create_volume(size=1)
+    wait(demo, volume, "available")
+    attach(demo, server, volume)
+    wait(demo, volume, "in-use")
+    admin.block_storage.reset_volume_status(volume.id, "attaching", None, None)
+    (found,) = nephele(admin, "/doctor")["findings"]
+    assert (found["kind"], found["subject"]) == ("volume without an owner of its status", volume.id)
+    admin.block_storage.reset_volume_status(volume.id, "in-use", None, None)
+    assert nephele(admin, "/doctor")["findings"] == []
     detach(demo, server, volume)
     wait(demo, volume, "available")
     demo.block_storage.delete_volume(volume)

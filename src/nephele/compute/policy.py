@@ -30,6 +30,8 @@ _READ = (
     "os-attach-interfaces:list",
     "os-attach-interfaces:show",
     "os-volumes-attachments:index",
+    "os-networks:list",
+    "os-networks:show",
     "os-floating-ips:list",
     "os-volumes:list",
     "os-volumes:detail",

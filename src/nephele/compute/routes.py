@@ -28,6 +28,7 @@ from nephele.compute.api.hosts import OldServiceChange, ServiceChange
 from nephele.compute.api.key_pairs import NewKeyPair
 from nephele.compute.api.quotas import QuotaSet
 from nephele.compute.api.security_groups import NewGroup, NewRule
+from nephele.compute.gone_routes import GONE_ROUTES
 from nephele.compute.paths import rule
 from nephele.compute.policy import RULES, SCOPES
 from nephele.compute.server_routes import SERVER_ROUTES
@@ -54,6 +55,7 @@ ROUTES = [
     Route("GET", "/v2.1", versions.show, PUBLIC),
 
     *SERVER_ROUTES,
+    *GONE_ROUTES,
 
     Route("GET", "/v2.1/os-security-groups", security_groups.index, rule("os-security-groups:get"), until=(2, 35)),
     Route("POST", "/v2.1/os-security-groups", security_groups.create, rule("os-security-groups:create"),
@@ -79,6 +81,9 @@ ROUTES = [
     Route("DELETE", "/v2.1/os-server-groups/{group_id}", server_groups.delete, rule("os-server-groups:delete"),
           status=204),
 
+    Route("GET", "/v2.1/os-networks", tenant_networks.old_index, rule("os-networks:list"), until=(2, 35)),
+    Route("GET", "/v2.1/os-networks/{network_id}", tenant_networks.old_show, rule("os-networks:show"),
+          until=(2, 35)),
     Route("GET", "/v2.1/os-tenant-networks", tenant_networks.index, rule("os-tenant-networks:list"), until=(2, 35)),
     Route("GET", "/v2.1/os-tenant-networks/{network_id}", tenant_networks.show, rule("os-tenant-networks:show"),
           until=(2, 35)),

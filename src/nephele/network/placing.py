@@ -65,6 +65,28 @@ def heartbeat(work: Work, hosts: Sequence[str]) -> None:
     work.db.execute(sa.update(_agents).where(_agents.c.host.in_(hosts)).values(heartbeat_at=work.now))
 
 
+def leave_dead_hosts(work: Work) -> list[str]:
+    """Routers and DHCP services of hosts that nobody has heard of for a while go to hosts that are alive.
+
+    Where none is, they stay.  Answers with the hosts that were left.
+    """
+    if work.now - work.core.started_at < work.core.settings.agent_timeout * 1_000_000:
+        return []
+    silent = work.now - work.core.settings.agent_timeout * 1_000_000
+    dead = sa.select(_agents.c.host).where(_agents.c.kind != SIMULATED, _agents.c.heartbeat_at < silent)
+    routers = tables.routers
+    routed = sa.select(routers.c.id, routers.c.host).where(routers.c.host.in_(dead))
+    served = sa.select(_placed.c.network_id, _placed.c.host).where(_placed.c.host.in_(dead))
+    left = set()
+    for role, things, move in (("l3", routed, move_router), ("dhcp", served, move_dhcp)):
+        for one, host in work.db.execute(things).tuples().all():
+            agent = host_for(work, role)
+            if agent is not None and agent.host != host and is_alive(work, agent) and agent.kind != SIMULATED:
+                move(work, one, agent.host)
+                left.add(host)
+    return sorted(left)
+
+
 def _of_host(work: Work, host: str) -> list[Agent]:
     return [Agent(*row) for row in work.db.execute(sa.select(_agents).where(_agents.c.host == host))]
 

@@ -1,5 +1,6 @@
 """The network service: what other domains may ask of it, in the name of a caller."""
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from typing import Literal
 
@@ -36,6 +37,7 @@ from nephele.network.subnets import SUBNETS
 from nephele.network.wiring import ASK_WIRING, WIRING_APPLIED, AskWiring, HostWiring, WiringApplied
 from nephele.network.work import Core, PortGone, Settings
 
+log = logging.getLogger(__name__)
 Verify = Callable[[str], Context]
 SERVICE = Context(request_id="", roles=frozenset({"admin"}))
 """The caller of what the service does on its own account."""
@@ -63,6 +65,7 @@ class Networks:
         settings: Settings | None = None,
     ) -> None:
         self.core = Core(store, bus, clock, ids, policy or Policy(RULES, SCOPES), settings or Settings())
+        self.core.started_at = clock.now()
         self.groups = SecurityGroups(self.core)
         self.floating_ips = FloatingIps(self.core)
 
@@ -215,9 +218,12 @@ class Networks:
             placing.register_agent(work, host, kind, settings or {}, roles, address)
 
     def heartbeat(self, hosts: Sequence[str]) -> None:
-        """The agents of these hosts are alive."""
+        """The agents of these hosts are alive; what others, silent for too long, did for networks goes to them."""
         with self.core.writing(SERVICE) as work:
             placing.heartbeat(work, hosts)
+            left = placing.leave_dead_hosts(work)
+        if left:
+            log.warning("routers and DHCP services left %s, of which nothing was heard for a while", ", ".join(left))
 
     def wiring(self, ask: AskWiring) -> HostWiring:
         """What should be on a host."""
@@ -225,7 +231,8 @@ class Networks:
 
         with self.core.reading(SERVICE) as work:
             wiring = host_wiring(work, ask.host)
-        self.heartbeat((ask.host,))
+        with self.core.writing(SERVICE) as work:
+            placing.heartbeat(work, (ask.host,))
         return wiring
 
     def applied(self, report: WiringApplied) -> None:

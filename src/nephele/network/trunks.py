@@ -12,6 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
+from nephele.kernel.statements import Statement
 from nephele.network import errors, tables
 from nephele.network.model import Owner, Status, SubPort, Trunk
 from nephele.network.ports import PORTS, change_port
@@ -28,6 +29,13 @@ _OF_TRUNKS = (
 
 _STATES = sa.select(_ports.c.id, _ports.c.host, _ports.c.status).where(
     _ports.c.id.in_(sa.bindparam("ids", expanding=True))
+)
+_PARENT = Statement(sa.select(_trunks.c.id).where(_trunks.c.port_id == sa.bindparam("port")))
+_CARRIER = Statement(sa.select(_subports.c.trunk_id).where(_subports.c.port_id == sa.bindparam("port")))
+_CARRIED = Statement(
+    sa.select(_subports.c.port_id)
+    .join(_trunks, _trunks.c.id == _subports.c.trunk_id)
+    .where(_trunks.c.port_id == sa.bindparam("parent"))
 )
 _PARENT_AT = _trunks.c.keys().index("port_id")
 
@@ -141,13 +149,9 @@ def _release(work: Work, port_id: str) -> None:
 
 def move_subports(work: Work, parent_id: str, host: str) -> None:
     """Let the subports of a parent be where it is now."""
-    carried = (
-        sa.select(_subports.c.port_id)
-        .join(_trunks, _trunks.c.id == _subports.c.trunk_id)
-        .where(_trunks.c.port_id == parent_id)
-    )
+    carried = _CARRIED.scalars(work.db, parent=parent_id)
     inner = work.as_service()
-    for port in PORTS.where(inner, _ports.c.id.in_(carried)):
+    for port in PORTS.where(inner, _ports.c.id.in_(carried)) if carried else ():
         change_port(inner, port, msgspec.structs.replace(port, host=host))
 
 
@@ -165,10 +169,10 @@ def carriers_of(work: Work, port_ids: Sequence[str]) -> dict[str, tuple[str, int
 
 def check_not_trunked(work: Work, port_id: str) -> None:
     """Refuse a port that carries others, or is carried.  Raises PORT_IS_PARENT, PORT_IS_SUBPORT."""
-    parent = work.db.execute(sa.select(_trunks.c.id).where(_trunks.c.port_id == port_id)).scalar()
+    parent = _PARENT.scalar(work.db, port=port_id)
     if parent:
         raise errors.PORT_IS_PARENT(port_id=port_id, id=parent)
-    carrier = work.db.execute(sa.select(_subports.c.trunk_id).where(_subports.c.port_id == port_id)).scalar()
+    carrier = _CARRIER.scalar(work.db, port=port_id)
     if carrier:
         raise errors.PORT_IS_SUBPORT(port_id=port_id, id=carrier)
 

@@ -60,6 +60,8 @@ class Core:
     policy: Policy
     settings: Settings
     hints: dict[str, int] = field(default_factory=dict)
+    started_at: Instant = 0
+    """Since when this service could have heard of hosts."""
     port_gone: PortGone = _nobody
     _real_hosts: tuple[Instant, list[str]] = (0, [])
 

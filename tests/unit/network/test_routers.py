@@ -6,6 +6,7 @@ import pytest
 from tests.conftest import PROJECT
 from tests.unit.network.conftest import Client
 
+from nephele.kernel.clock import FakeClock
 from nephele.network.service import Networks
 
 
@@ -158,3 +159,33 @@ def test_routers_and_dhcp_services_are_spread_over_hosts(networks: Networks, cal
         for path in (f"routers/{router['id']}/l3-agents", f"networks/{network['id']}/dhcp-agents"):
             hosts += [agent["host"] for agent in call("GET", path, 200, as_="admin")["agents"]]
     assert hosts == ["a", "a", "b", "b"] * 2
+
+
+def test_routers_and_dhcp_services_leave_a_host_that_fell_silent(
+    networks: Networks, call: Client, clock: FakeClock
+) -> None:
+    for name in ("a", "b"):
+        networks.register_agent(name, "linux")
+    router, network = call.make("router"), call.make("network")
+    call.make("subnet", network_id=network["id"], cidr="10.1.0.0/24", ip_version=4)
+    paths = (f"routers/{router['id']}/l3-agents", f"networks/{network['id']}/dhcp-agents")
+
+    def hosts() -> list[str]:
+        return [agent["host"] for path in paths for agent in call("GET", path, 200, as_="admin")["agents"]]
+
+    assert hosts() == ["a", "a"]
+    clock.advance(3600)
+    Networks(networks.core.store, networks.core.bus, clock, networks.core.ids).heartbeat(["b"])
+    assert hosts() == ["a", "a"]  # who has just started can't have heard of anybody yet
+    networks.heartbeat(["a", "b"])
+    clock.advance(70)
+    networks.heartbeat(["b"])
+    assert hosts() == ["a", "a"]
+    clock.advance(10)
+    networks.heartbeat(["b"])
+    assert hosts() == ["b", "b"]
+    (port,) = call("GET", f"ports?network_id={network['id']}&device_owner=network:dhcp", 200, as_="admin")["ports"]
+    assert port["binding:host_id"] == "b"
+    clock.advance(80)
+    networks.heartbeat([])
+    assert hosts() == ["b", "b"]  # nobody else is alive

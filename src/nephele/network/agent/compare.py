@@ -151,7 +151,7 @@ def _link_changes(link: Link, seen: Seen, far: Mapping[tuple[str, str], SeenLink
     )
     if found is None or not found.up or change.mtu or change.mac or change.master is not None:
         yield change
-    if link.kind == "guest" and found is not None and found.shape != shape_parameters(*link.shape):
+    if link.kind in ("guest", "vlan") and found is not None and found.shape != shape_parameters(*link.shape):
         yield SetShape(link.name, link.owner, link.shape)
 
 

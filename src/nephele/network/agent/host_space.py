@@ -127,12 +127,16 @@ def _provider_links(network: WiredNetwork, provider: ProviderLink) -> list[Link]
 
 
 def _tap(port: WiredPort, network: WiredNetwork) -> Link:
-    if port.parent_tap:
-        return Link(
-            name=port.tap, kind="vlan", owner=port.id, master=network.bridge, peer=port.parent_tap, vni=port.vlan
-        )
     shape = (port.qos.ingress_rate, port.qos.ingress_burst)
-    return Link(name=port.tap, kind="guest", owner=port.id, master=network.bridge, shape=shape)
+    return Link(
+        name=port.tap,
+        kind="vlan" if port.parent_tap else "guest",
+        owner=port.id,
+        master=network.bridge,
+        peer=port.parent_tap,
+        vni=port.vlan,
+        shape=shape,
+    )
 
 
 def _router_veths(router: WiredRouter, ground: Ground) -> list[Link]:

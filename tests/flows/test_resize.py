@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from tests.flows.conftest import connect
-from tests.flows.test_durability import assert_clean, create, settle
+from tests.flows.test_durability import assert_clean, create, nephele_says, settle
+from tests.flows.test_launch import nephele
 from tests.running import RunningCloud, running_cloud
 
 LATEST = "2.95"
@@ -276,6 +277,54 @@ def test_migrations_are_listed_page_by_page(user: Any, boss: Any, server: str) -
     mine = f"/os-migrations?project_id={user.current_project_id}"
     assert len(get(mine, microversion="2.80").json()["migrations"]) >= 1
     assert user.compute.get("/os-migrations", microversion="2.80").status_code == 403
+
+
+def test_a_server_that_boots_from_a_volume_may_have_a_smaller_flavor(user: Any, boss: Any) -> None:
+    device = {"boot_index": 0, "uuid": user.image.find_image("nephele-guest").id, "source_type": "image"}
+    device |= {"destination_type": "volume", "volume_size": 1, "delete_on_termination": True}
+    body = {"name": "v", "flavorRef": flavor(user, "m1.small"), "networks": "none", "block_device_mapping_v2": [device]}
+    server = str(user.compute.post("/servers", json={"server": body}, microversion="2.79").json()["server"]["id"])
+    assert settle(user, server) == "ACTIVE"
+    for end, ram in (("revertResize", 2048), ("confirmResize", 512)):
+        assert resize(user, server, "m1.tiny").status_code == 202
+        assert settle(user, server) == "VERIFY_RESIZE"
+        assert list(held(boss, server).values()) == [{"VCPU": 1, "MEMORY_MB": 512}]
+        act(user, server, {end: None})
+        assert settle(user, server) == "ACTIVE"
+        assert show(boss, server)["flavor"]["ram"] == ram
+    assert act(boss, server, {"migrate": None}).status_code == 202
+    assert settle(user, server) == "VERIFY_RESIZE"
+    user.compute.delete(f"/servers/{server}")
+    assert settle(user, server) == "GONE"
+    wait_for(lambda: not list(user.block_storage.volumes()))
+
+
+def test_what_nobody_can_decide_any_more_is_found_and_reaped(hosts: RunningCloud, user: Any, boss: Any) -> None:
+    server = create(user)
+    assert settle(user, server) == "ACTIVE"
+    assert resize(user, server, "m1.tiny").status_code == 202
+    assert settle(user, server) == "VERIFY_RESIZE"
+    (move,) = migrations(boss, server)
+    assert act(boss, server, {"os-resetState": {"state": "active"}}).status_code == 202
+    (found,) = nephele(boss, "/doctor")["findings"]
+    assert (found["kind"], found["subject"]) == ("migration without an owner", move["uuid"])
+    nephele_says(hosts, "reap", "--yes")
+    assert held(boss, move["uuid"]) == {}
+    (found,) = nephele(boss, "/doctor")["findings"]
+    assert (found["kind"], found["host"], found["reaps"]) == (
+        *("disks set aside for no resize", move["source_compute"]),
+        False,
+    )
+    source = host_of(boss, server)
+    assert resize(user, server, "m1.nano").status_code == 202
+    assert settle(user, server) == "VERIFY_RESIZE"
+    assert host_of(boss, server) != source
+    act(user, server, {"confirmResize": None})
+    assert settle(user, server) == "ACTIVE"
+    user.compute.delete(f"/servers/{server}")
+    assert settle(user, server) == "GONE"
+    nephele_says(hosts, "reap", "--yes")
+    assert_clean(hosts)
 
 
 def test_one_host_resizes_in_place_but_migrates_nowhere(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from nephele.compute import messages as m
 from nephele.compute.findings import Finding, Kind
 from nephele.compute.messages import moving as mv
 from nephele.compute.model import Task, Vm
-from nephele.compute.moves_doctor import check_asides, check_claims, check_moves, moving_ends
+from nephele.compute.moves_doctor import check_asides, check_claims, check_moves, end_move, moving_ends
 from nephele.compute.tables import block_devices, reclaims, servers
 from nephele.compute.virt.driver import PowerState
 from nephele.kernel.clock import seconds
@@ -249,6 +249,10 @@ def _reap_aside(compute: "Compute", _context: Context, finding: Finding) -> None
     compute.bus.call(mv.REMOVE_ASIDE, mv.Aside(server_id=finding.subject), at=finding.host, timeout=120)
 
 
+def _reap_move(compute: "Compute", _context: Context, finding: Finding) -> None:
+    end_move(compute, finding.subject)
+
+
 _REAPERS: dict[Kind, Callable[["Compute", Context, Finding], None]] = {
     Kind.ALLOCATION: _reap_allocation,
     Kind.PORT: _reap_port,
@@ -259,4 +263,5 @@ _REAPERS: dict[Kind, Callable[["Compute", Context, Finding], None]] = {
     Kind.IMAGE_DATA: _reap_image_data,
     Kind.GUEST: _reap_guest,
     Kind.ASIDE: _reap_aside,
+    Kind.MOVE: _reap_move,
 }

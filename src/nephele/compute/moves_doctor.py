@@ -49,7 +49,16 @@ def check_moves(compute: "Compute") -> Iterator[Finding]:
         decides = move.status == MoveStatus.FINISHED and vm_state == Vm.RESIZED
         if vm_state is not None and not decides and still.get(move.id) == move.status:
             detail = f"{move.type} {move.id} of {move.server_id} is {move.status}, the server {vm_state}"
-            yield Finding(kind=Kind.MOVE, subject=move.uuid, detail=detail, reaps=False)
+            settled = move.status == MoveStatus.FINISHED
+            yield Finding(kind=Kind.MOVE, subject=move.uuid, detail=detail, host=move.source_host, reaps=settled)
+
+
+def end_move(compute: "Compute", uuid: str) -> None:
+    """Let go of what is held for a migration that can't be decided any more; its server stays as and where it is."""
+    with compute.store.write() as db:
+        compute.placement.release(uuid)
+        mine = migrations.update().where(migrations.c.uuid == uuid)
+        db.execute(mine.values(status=MoveStatus.ERROR, confirm_at=None, updated_at=compute.clock.now()))
 
 
 def check_asides(host: str, aside: set[str], *, dead: set[str]) -> Iterator[Finding]:

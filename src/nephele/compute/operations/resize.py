@@ -38,6 +38,17 @@ class Resize(Move, kw_only=True):
 # -- there -------------------------------------------------------------------------------------------------------
 
 
+def choose(conductor: Conductor, work: Work[Resize]) -> None:
+    """A host is chosen and claimed.
+
+    What is still set aside at the source from a move that nobody decided on goes first: what is
+    brought back, should this one fail, must be what this one has set aside.
+    """
+    work.data.host = migration_of(conductor, work).source_host
+    conductor.command(mv.DROP_ASIDE, mv.DropAside, work, patience=120)
+    moving.claim_destination(conductor, work)
+
+
 def set_aside(conductor: Conductor, work: Work[Resize]) -> None:
     """The source stops the guest and keeps its disks."""
     move = migration_of(conductor, work)
@@ -95,7 +106,7 @@ RESIZE = server_operation(
     "resize",
     Resize,
     (
-        Step("host", moving.claim_destination, moving.give_claims_back, Task.RESIZE_PREP, "compute_prep_resize"),
+        Step("host", choose, moving.give_claims_back, Task.RESIZE_PREP, "compute_prep_resize"),
         Step("disks", set_aside, moving.bring_back_if_there, Task.RESIZE_MIGRATING, "compute_resize_instance"),
         Step("move", go, come_back, Task.RESIZE_MIGRATED),
         Step("guest", arrive, moving.leave_destination, Task.RESIZE_FINISH, "compute_finish_resize"),

@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/pytest -q
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=PATH,HOME,XDG_CACHE_HOME)
 
-.PHONY: help demo demo-clean test check lint test-unit test-flows test-clients test-contracts test-guests setup setup-packages setup-venv lock
+.PHONY: help demo demo-clean test check lint test-unit test-flows test-clients test-contracts test-guests setup setup-packages setup-test-packages setup-venv lock
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -15,7 +15,7 @@ demo: setup  ## boot a real VM through the OpenStack API and log in to it; KEEP=
 demo-clean:  ## remove all that demos have kept: a running cloud, images, caches
 	@[ ! -x $(BIN)/python ] || $(SUDO) $(BIN)/python -m nephele.demo --clean
 
-test: setup lint  ## every check and every test, with real guests
+test: setup setup-test-packages lint  ## every check and every test, with real guests
 	$(PYTEST) -n 2 -m 'not guests' tests
 	$(PYTEST) -m guests tests
 
@@ -30,7 +30,7 @@ lint: setup-venv
 test-unit: setup-venv  ## parts by themselves
 	$(PYTEST) -n 2 tests/unit
 
-test-flows: setup-venv  ## whole clouds on simulated hypervisors, over HTTP
+test-flows: setup-venv setup-test-packages  ## whole clouds on simulated hypervisors, over HTTP
 	$(PYTEST) -n 2 tests/flows
 
 test-clients: setup-venv  ## the real OpenStack clients
@@ -46,6 +46,9 @@ setup: setup-packages setup-venv  ## install what is missing
 
 setup-packages:  ## Debian packages
 	@scripts/setup packages
+
+setup-test-packages:  ## Debian packages that only tests use
+	@scripts/setup test-packages
 
 setup-venv: setup-packages  ## .venv with pinned versions
 	@scripts/setup venv

@@ -53,6 +53,15 @@ NO_OIDC = Error(
     "The identity provider {id} can not be signed in with.",
     "Name its issuer in the settings, under [identity.oidc.{id}].",
 )
+DIRECTORY_AWAY = Error(
+    "identity.directory_away", 503, "The directory of this domain can not be asked: {reason}.", "It is at {url}."
+)
+READ_ONLY_DOMAIN = Error(
+    "identity.read_only_domain",
+    403,
+    "You are not authorized to perform the requested action: the users and groups of domain {domain_id} are"
+    " a directory's, which is read only.",
+)
 PROVIDER_AWAY = Error(
     "identity.provider_away", 503, "The identity provider can not be asked: {reason}.", "Its address is {url}."
 )

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from nephele.identity.app_credentials import AppCredential, AppCredentials
+from nephele.identity.directories import Directories
 from nephele.identity.errors import INVALID, WRONG_METHOD
 from nephele.identity.login import CredentialProof, DomainRef, PasscodeRef, Proofs, UserRef
 from nephele.identity.model import User
@@ -62,12 +63,21 @@ class Proving:
     Args:
         shared: store and time.
         users: whose passwords are known here.
+        directories: and elsewhere.
         projects: where domains are named.
         credentials: application credentials.
     """
 
-    def __init__(self, shared: Shared, users: Users, projects: Projects, credentials: AppCredentials) -> None:
-        self._shared, self.users, self._projects, self._credentials = shared, users, projects, credentials
+    def __init__(
+        self,
+        shared: Shared,
+        users: Users,
+        directories: Directories,
+        projects: Projects,
+        credentials: AppCredentials,
+    ) -> None:
+        self._shared, self.users, self._directories = shared, users, directories
+        self._projects, self._credentials = projects, credentials
 
     def prove(self, proofs: Proofs, before: Claims | None, receipt: Claims | None) -> Subject:
         """Whose proofs these are.  Hashes passwords: call it outside the event loop.
@@ -101,7 +111,12 @@ class Proving:
 
     def _by_password(self, ref: UserRef) -> Subject:
         user_id = self.user_id(ref)
-        if not self.users.passwords.prove(user_id, ref.password):
+        user = self.users.live(user_id)
+        if user is not None and self._directories.has(user):
+            good = self._directories.proves(user, ref.password)
+        else:
+            good = self.users.passwords.prove(user_id, ref.password)
+        if not good:
             raise UNAUTHORIZED()
         return Subject(user_id=user_id, methods=("password",))
 
@@ -135,7 +150,7 @@ class Proving:
         if ref.id:
             return ref.id
         domain_id = self.domain_id(ref.domain)
-        user = self.users.named(ref.name, domain_id) if domain_id else None
+        user = self._directories.named(ref.name, domain_id) if domain_id else None
         return user.id if user else ""
 
     def domain_id(self, ref: DomainRef) -> str:

@@ -60,7 +60,7 @@ ROUTES = [
     Route("GET", "/v3/OS-REVOKE/events", revocations.index, "identity:list_revoke_events"),
     Route("POST", "/v3/OS-OAUTH2/token", oauth2.token, PUBLIC, bytes, waits=True, authenticates=True),
     # users
-    Route("GET", "/v3/users", users.index),
+    Route("GET", "/v3/users", users.index, waits=True),
     Route("POST", "/v3/users", users.create, body=users.BODY, status=201, waits=True),
     Route("GET", "/v3/users/{user_id}", users.show),
     Route("PATCH", "/v3/users/{user_id}", users.update, body=users.BODY, waits=True),
@@ -165,7 +165,7 @@ ROUTES = [
     Route("PATCH", "/v3/limits/{limit_id}", limits.update, "identity:update_limit", limits.CHANGED),
     Route("DELETE", "/v3/limits/{limit_id}", limits.delete, "identity:delete_limit", status=204),
     # groups
-    Route("GET", "/v3/groups", groups.index),
+    Route("GET", "/v3/groups", groups.index, waits=True),
     Route("POST", "/v3/groups", groups.create, body=groups.BODY, status=201),
     Route("GET", "/v3/groups/{group_id}", groups.show),
     Route("PATCH", "/v3/groups/{group_id}", groups.update, body=groups.BODY),

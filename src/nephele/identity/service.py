@@ -12,6 +12,7 @@ from nephele.identity.assignments import Assignments
 from nephele.identity.auth import Authentication, new_audit_id
 from nephele.identity.catalog import Catalog
 from nephele.identity.credentials import Credentials, Policies
+from nephele.identity.directories import Directories
 from nephele.identity.domain_config import DomainConfig
 from nephele.identity.endpoint_filters import EndpointFilters
 from nephele.identity.federated import Federated
@@ -90,11 +91,12 @@ class Identity:
         self.trusts = Trusts(shared, self.assignments)
         self.catalog = Catalog(shared)
         self.endpoint_filters = EndpointFilters(shared, self.catalog, self.projects)
-        self.domain_config = DomainConfig(shared, self.projects, self.compliance)
         self.credentials = Credentials(shared)
         self.policies = Policies(shared)
         self.limits = Limits(shared, self.catalog, self.projects)
-        self.proving = Proving(shared, self.users, self.projects, self.app_credentials)
+        self.domain_config = DomainConfig(shared, self.projects, self.compliance)
+        self.directories = Directories(shared, self.domain_config, self.users, self.groups, token_lifetime)
+        self.proving = Proving(shared, self.users, self.directories, self.projects, self.app_credentials)
         self.federation = Federation(shared, self.projects)
         self.federated = Federated(
             shared,

@@ -94,7 +94,7 @@ _WRITING = [
 ]
 _ADMINISTERING = [
     "volume:force_delete",
-    "volume:extend_volume_completion",
+    "volume_extension:volume_admin_actions:extend_volume_completion",
     "volume_extension:list_manageable",
     "volume_extension:volume_manage",
     "volume_extension:volume_unmanage",

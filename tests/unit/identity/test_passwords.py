@@ -54,11 +54,13 @@ def test_whoever_it_is_a_wrong_password_costs_one_hash(
     assert hashed == [(QUICK.memory_kib, QUICK.passes, QUICK.lanes)]
 
 
-def test_whatever_hashes_leaves_the_event_loop() -> None:
+def test_whatever_hashes_or_asks_others_leaves_the_event_loop() -> None:
     waiting = {(route.method, route.path) for route in ROUTES if route.waits}
     assert waiting == {
         ("POST", "/v3/auth/tokens"),
         ("POST", "/v3/OS-OAUTH2/token"),
+        ("GET", "/v3/users"),
+        ("GET", "/v3/groups"),
         ("GET", "/v3/OS-FEDERATION/identity_providers/{provider_id}/protocols/{protocol_id}/auth"),
         ("POST", "/v3/OS-FEDERATION/identity_providers/{provider_id}/protocols/{protocol_id}/auth"),
         ("POST", "/v3/users"),

@@ -28,9 +28,16 @@ def _checked_pair(identity: Identity, call: Call, rule: str) -> tuple[str, str]:
     return group.id, user.id
 
 
+def _writable(identity: Identity, pair: tuple[str, str]) -> tuple[str, str]:
+    """The pair.  Raises READ_ONLY_DOMAIN where the group is a directory's."""
+    identity.directories.check_writable(identity.groups.get(pair[0]).domain_id)
+    return pair
+
+
 def index(identity: Identity, call: Call) -> views.View:
     """List groups."""
     filters = listed_domain(call, "identity:list_groups")
+    identity.directories.refresh(dict(filters).get("domain_id", ""))
     return views.listing(call, "groups", [views.group(call, group) for group in identity.groups.find(filters)])
 
 
@@ -44,6 +51,7 @@ def create(identity: Identity, call: Call) -> views.View:
     sent, extra = bodies.read(call.body.group, bodies.NewGroup)
     domain_id = default_domain(call, sent.domain_id)
     call.enforce("identity:create_group", {"target.group.domain_id": domain_id})
+    identity.directories.check_writable(domain_id)
     group = identity.groups.create(Group("", sent.name, domain_id, sent.description or "", extra))
     return {"group": views.group(call, group)}
 
@@ -51,6 +59,7 @@ def create(identity: Identity, call: Call) -> views.View:
 def update(identity: Identity, call: Call) -> views.View:
     """Update a group."""
     group = _checked(identity, call, "identity:update_group")
+    identity.directories.check_writable(group.domain_id)
     sent, extra = bodies.read_change(call.body.group, bodies.ChangedGroup, group.id)
     if sent.domain_id not in (UNSET, group.domain_id):
         raise INVALID(reason="Cannot change the domain of a group.")
@@ -61,7 +70,9 @@ def update(identity: Identity, call: Call) -> views.View:
 
 def delete(identity: Identity, call: Call) -> None:
     """Delete a group."""
-    identity.groups.delete(_checked(identity, call, "identity:delete_group").id)
+    group = _checked(identity, call, "identity:delete_group")
+    identity.directories.check_writable(group.domain_id)
+    identity.groups.delete(group.id)
 
 
 def members(identity: Identity, call: Call) -> views.View:
@@ -73,7 +84,7 @@ def members(identity: Identity, call: Call) -> views.View:
 
 def add(identity: Identity, call: Call) -> None:
     """Put a user into a group."""
-    identity.groups.add(*_checked_pair(identity, call, "identity:add_user_to_group"))
+    identity.groups.add(*_writable(identity, _checked_pair(identity, call, "identity:add_user_to_group")))
 
 
 def check(identity: Identity, call: Call) -> None:
@@ -83,4 +94,4 @@ def check(identity: Identity, call: Call) -> None:
 
 def remove(identity: Identity, call: Call) -> None:
     """Take a user out of a group."""
-    identity.groups.remove(*_checked_pair(identity, call, "identity:remove_user_from_group"))
+    identity.groups.remove(*_writable(identity, _checked_pair(identity, call, "identity:remove_user_from_group")))

@@ -25,6 +25,7 @@ def _checked(identity: Identity, call: Call, rule: str) -> User:
 def index(identity: Identity, call: Call) -> views.View:
     """List users."""
     filters = listed_domain(call, "identity:list_users")
+    identity.directories.refresh(dict(filters).get("domain_id", ""))
     return views.listing(call, "users", [views.user(call, user) for user in identity.users.find(filters)])
 
 
@@ -38,6 +39,7 @@ def create(identity: Identity, call: Call) -> views.View:
     sent, extra = bodies.read(call.body.user, bodies.NewUser)
     domain_id = default_domain(call, sent.domain_id)
     call.enforce("identity:create_user", {"target.user.domain_id": domain_id})
+    identity.directories.check_writable(domain_id)
     options = {name: value for name, value in bodies.options(sent.options).items() if value is not None}
     default_project_id = sent.default_project_id or ""
     user = User("", sent.name, domain_id, sent.enabled, default_project_id, sent.description, options, extra)
@@ -47,6 +49,7 @@ def create(identity: Identity, call: Call) -> views.View:
 def update(identity: Identity, call: Call) -> views.View:
     """Update a user."""
     user = _checked(identity, call, "identity:update_user")
+    identity.directories.check_writable(user.domain_id)
     sent, extra = bodies.read_change(call.body.user, bodies.ChangedUser, user.id)
     if sent.domain_id not in (UNSET, user.domain_id):
         raise INVALID(reason="Cannot change the domain of a user.")
@@ -65,7 +68,9 @@ def update(identity: Identity, call: Call) -> views.View:
 
 def delete(identity: Identity, call: Call) -> None:
     """Delete a user."""
-    identity.users.delete(_checked(identity, call, "identity:delete_user").id)
+    user = _checked(identity, call, "identity:delete_user")
+    identity.directories.check_writable(user.domain_id)
+    identity.users.delete(user.id)
 
 
 def change_password(identity: Identity, call: Call) -> None:

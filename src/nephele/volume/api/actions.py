@@ -25,7 +25,7 @@ def extend(service: Volumes, call: Call) -> None:
 
 def complete_extension(service: Volumes, call: Call) -> None:
     """`os-extend_volume_completion`."""
-    volume = find(service, call, "volume:extend_volume_completion")
+    volume = find(service, call, "volume_extension:volume_admin_actions:extend_volume_completion")
     service.changes.complete_extension(call.context, volume.id)
 
 

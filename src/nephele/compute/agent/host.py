@@ -11,6 +11,9 @@ from nephele.kernel.bus import Bus
 from nephele.kernel.clock import Clock
 from nephele.kernel.trace import Recorder
 
+MOST_SERVERS = 64
+"""What is remembered of, for the next step of an operation."""
+
 
 class NetworkWiring(Protocol):
     """What the compute agent asks of the network agent on its host."""
@@ -39,6 +42,7 @@ class Host:
         self.bus, self.clock = bus, clock
         self.interrupted: set[str] = set()
         """The servers whose running command is to give up."""
+        self._servers: dict[str, tuple[str, m.ServerForHost]] = {}
 
     def check(self, server_id: str) -> None:
         """Raise INTERRUPTED where the command on that server is to give up; long work asks now and then."""
@@ -48,11 +52,24 @@ class Host:
     def server(self, order: m.Command) -> m.ServerForHost:
         """What the conductor knows of the server that the order is about."""
         ask = m.AskServer(token=order.token, request_id=order.request_id, host=self.name, server_id=order.server_id)
-        return self.bus.call(m.ASK_SERVER, ask)
+        server = self.bus.call(m.ASK_SERVER, ask)
+        if len(self._servers) >= MOST_SERVERS:
+            self._servers.clear()
+        self._servers[order.server_id] = order.token, server
+        return server
 
-    def spec(self, order: m.Spawn) -> GuestSpec:
+    def server_as_told(self, order: m.Command) -> m.ServerForHost:
+        """What the step before learned of the server, where the same run of an operation asked; else it is asked."""
+        token, server = self._servers.get(order.server_id, ("", None))
+        return server if server is not None and token == order.token else self.server(order)
+
+    def spec(self, order: m.Spawn, server: m.ServerForHost | None = None) -> GuestSpec:
         """The guest that the order wants."""
-        return guest_spec(self.server(order), order.base, order.ports, order.volumes)
+        return guest_spec(server or self.server(order), order.base, order.ports, order.volumes)
+
+    def forget(self, server_id: str) -> None:
+        """The guest is gone."""
+        self._servers.pop(server_id, None)
 
     def wire(self, order: m.Spawn) -> None:
         """Have the order's ports wired."""

@@ -39,7 +39,7 @@ class Launcher:
     def plug(self, order: m.Plug) -> m.Plugged:
         """Steps 14 and 15: have the ports allocated, and wire them."""
         trace = Recorder(self.host.name)
-        server = self.host.server(order)
+        server = self.host.server_as_told(order)
         with trace.span("nova-compute", "asks Neutron for the network", 14) as span:
             ask = AllocatePorts(
                 token=order.token,
@@ -84,7 +84,7 @@ class Launcher:
         """Step 17: build the guest and start it."""
         trace = Recorder(self.host.name)
         with trace.span("hypervisor", "builds the guest and starts it", 17) as span:
-            spec = with_password(self.host.spec(order), order.admin_pass)
+            spec = with_password(self.host.spec(order, self.host.server_as_told(order)), order.admin_pass)
             self.host.driver.spawn(spec)
             self._complete_attachments(order)
             span.detail |= {"domain": spec.domain_name, "hypervisor": self.host.driver.virt_type}

@@ -33,6 +33,7 @@ class PowerSwitch:
     def destroy(self, order: m.Destroy) -> m.Done:
         """Remove the guest and all its local traces."""
         self.host.driver.destroy(order.server_id, keep=order.keep)
+        self.host.forget(order.server_id)
         return m.Done()
 
     def read_console(self, order: m.ReadConsole) -> m.ConsoleOutput:

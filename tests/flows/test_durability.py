@@ -115,6 +115,8 @@ LIFE: tuple[tuple[Operation[Any], int, Any, str], ...] = (
     (SET_PASSWORD, 0, {"changePassword": {"adminPass": "n3w"}}, "ACTIVE"),
     (SOFT_DELETE, 0, "delete", "SOFT_DELETED"),
     (RESTORE, 0, "restore", "ACTIVE"),
+    (SOFT_DELETE, 1, "delete", "SOFT_DELETED"),
+    (RESTORE, 0, "restore", "ACTIVE"),
     (RESCUE, 0, "rescue", "RESCUE"),
     (UNRESCUE, 0, "unrescue", "ACTIVE"),
     (RESCUE, 1, "rescue", "RESCUE"),

@@ -111,6 +111,36 @@ def test_a_server_that_never_ran_goes_at_once(soft: RunningCloud) -> None:
     gone(admin, server)
 
 
+def test_a_resized_server_keeps_its_new_size(soft: RunningCloud) -> None:
+    demo = connect(soft, "nephele")
+    server = made(demo)
+    command(demo, server, {"resize": {"flavorRef": demo.compute.find_flavor("m1.micro").id}}, "VERIFY_RESIZE")
+    delete(demo, server)
+    assert settled(demo, server)["status"] == "SOFT_DELETED"
+    assert command(demo, server, "restore", "ACTIVE")["flavor"]["original_name"] == "m1.micro"
+    assert_clean(soft)
+    act(demo, server, "forceDelete")
+    gone(demo, server)
+    assert_clean(soft)
+
+
+def test_a_shelved_server_comes_back_to_its_shelf(soft: RunningCloud) -> None:
+    demo = connect(soft, "nephele")
+    server = made(demo)
+    answer = act(demo, server, "shelve")
+    assert answer.status_code == 202, answer.text
+    deadline = time.monotonic() + 10
+    while settled(demo, server)["status"] != "SHELVED_OFFLOADED":  # it leaves its host by itself
+        assert time.monotonic() < deadline
+    delete(demo, server)
+    assert settled(demo, server)["status"] == "SOFT_DELETED"
+    assert command(demo, server, "restore", "SHELVED_OFFLOADED")["OS-EXT-STS:task_state"] is None
+    command(demo, server, "unshelve", "ACTIVE")
+    act(demo, server, "forceDelete")
+    gone(demo, server)
+    assert_clean(soft)
+
+
 def test_its_time_runs_on_through_a_kill(tmp_path: Path) -> None:
     words = ("--config", str(settings(tmp_path, 4)))
     cloud = start_cloud(tmp_path / "state", *words)

@@ -95,10 +95,11 @@ def note_failed(conductor: Conductor, db: sa.Connection, work: Work[Any], failur
     """It is as large as it was, for quotas too."""
     moving.note_error(conductor, db, work, failure)
     old = migration_of(conductor, work).old_flavor
-    _count_as(db, work.subject, old.vcpus, old.ram)
+    count_as(db, work.subject, old.vcpus, old.ram)
 
 
-def _count_as(db: sa.Connection, server_id: str, vcpus: int, ram: int) -> None:
+def count_as(db: sa.Connection, server_id: str, vcpus: int, ram: int) -> None:
+    """What a server takes of its project's quota."""
     db.execute(servers.update().where(servers.c.id == server_id).values(vcpus=vcpus, ram=ram))
 
 
@@ -149,7 +150,7 @@ def note_confirmed(conductor: Conductor, db: sa.Connection, work: Work[Move]) ->
     """It is what it became."""
     move = migration_of(conductor, work)
     conductor.migrations.update(move.id, status=MoveStatus.CONFIRMED, confirm_at=None)
-    _count_as(db, work.subject, move.new_flavor.vcpus, move.new_flavor.ram)
+    count_as(db, work.subject, move.new_flavor.vcpus, move.new_flavor.ram)
 
 
 def note_unconfirmed(conductor: Conductor, _db: sa.Connection, work: Work[Move], _failure: Failure) -> None:
@@ -190,7 +191,7 @@ def note_reverted(conductor: Conductor, db: sa.Connection, work: Work[Move]) -> 
     """It is what it was."""
     move = migration_of(conductor, work)
     conductor.migrations.update(move.id, status=MoveStatus.REVERTED, confirm_at=None)
-    _count_as(db, work.subject, move.old_flavor.vcpus, move.old_flavor.ram)
+    count_as(db, work.subject, move.old_flavor.vcpus, move.old_flavor.ram)
 
 
 def note_not_reverted(conductor: Conductor, db: sa.Connection, work: Work[Move], failure: Failure) -> None:

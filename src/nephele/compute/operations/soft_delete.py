@@ -5,8 +5,10 @@ import sqlalchemy as sa
 from nephele.compute import messages as m
 from nephele.compute.conductor import Conductor
 from nephele.compute.lifecycle import SHELF
-from nephele.compute.model import Task
+from nephele.compute.messages import moving as mv
+from nephele.compute.model import MoveStatus, Task, Vm
 from nephele.compute.operations.life import ServerData, server_operation
+from nephele.compute.operations.resize import count_as
 from nephele.compute.reclaim_rows import forget, remember
 from nephele.compute.virt.driver import PowerState
 from nephele.compute.virt.errors import GUEST_NOT_FOUND
@@ -26,6 +28,24 @@ class Restore(ServerData, kw_only=True):
     """What a restore carries: the VM state that the soft delete found."""
 
     before: str
+
+
+def confirm_move(conductor: Conductor, work: Work[SoftDelete]) -> None:
+    """A resize that nobody decided on is confirmed first, as upstream does."""
+    move = conductor.migrations.open_of(work.subject)
+    if work.data.was != Vm.RESIZED or move is None:
+        return
+    host, work.data.host = work.data.host, move.source_host
+    try:
+        conductor.command(mv.DROP_ASIDE, mv.DropAside, work, patience=120)
+    except Refused as refused:
+        if refused.error not in (NOBODY_THERE, NO_ANSWER):
+            raise
+    finally:
+        work.data.host = host
+    with conductor.store.write() as db:
+        conductor.end_move(work.subject, MoveStatus.CONFIRMED)
+        count_as(db, work.subject, move.new_flavor.vcpus, move.new_flavor.ram)
 
 
 def turn_off(conductor: Conductor, work: Work[SoftDelete]) -> None:
@@ -74,6 +94,12 @@ SOFT_DELETE = server_operation(
     "soft_delete",
     SoftDelete,
     (
+        Step(
+            "move",
+            confirm_move,
+            Keep("what a confirmation removed does not come back"),
+            Task.SOFT_DELETING,
+        ),
         Step(
             "guest",
             turn_off,

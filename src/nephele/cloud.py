@@ -170,6 +170,7 @@ class Cloud:
             placement_routes.api(self.placement, self.policies["placement"]),
             volume_routes.api(self.volumes, self.policies["volume"]),
             network_routes.api(self.networks, self.policies["network"]),
+            network_routes.own_api(self.networks, self.policies["network"]),
             *compute_routes.api(self.compute, self.policies["compute"]),
             policies.api(Policies(self.identity, self.policies, self.policy_files)),
         ]

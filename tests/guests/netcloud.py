@@ -64,6 +64,7 @@ class Host:
             providers={"public": ProviderLink()},
             run_folder=folder / "run",
             look_every=1.0,
+            meter_every=0.5,
         )
         subprocess.run(["ip", "netns", "add", self.netns], check=True)
         must(self.netns, "ip", "link", "set", "lo", "up")

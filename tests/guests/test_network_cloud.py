@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import OTHER_PROJECT
+from tests.conftest import OTHER_PROJECT, PROJECT
 from tests.guests.frames import open_wire
 from tests.guests.netcloud import Guest, NetworkCloud, says, seconds_until
 from tests.guests.netlab import ask, must, repeater, repeats, run, until, who_asks
 
 from nephele.kernel.store import Store
 from nephele.network.agent import netns
+from nephele.network.metering import counts_of
+from nephele.network.service import SERVICE
 
 pytestmark = [pytest.mark.guests, pytest.mark.skipif(os.geteuid() != 0, reason="making namespaces needs root")]
 
@@ -318,6 +320,32 @@ def test_a_forwarded_port_leads_to_one_port_of_a_guest(cloud: NetworkCloud, rout
         cloud.call("DELETE", f"{path}/{forwarding['id']}", 204)
         assert until(lambda: ask(host, address, 8022) == "")
     cloud.call("DELETE", f"floatingips/{floating['id']}", 204)
+
+
+def test_what_passes_a_router_is_counted(cloud: NetworkCloud, routed: Routed) -> None:
+    red, _ = routed.guests
+    out = routed.outside()
+    values = {"name": "red", "project_id": PROJECT}
+    label = cloud.call("POST", "metering/metering-labels", 201, {"metering_label": values}, "admin")["metering_label"]
+    for direction in ("ingress", "egress"):
+        wish = {"metering_label_id": label["id"], "remote_ip_prefix": f"{red.ip}/32", "direction": direction}
+        cloud.call("POST", "metering/metering-label-rules", 201, {"metering_label_rule": wish}, "admin")
+    space = f"{routed.host.netns}.router-{routed.router['id']}"
+    assert until(lambda: "counter meter_" in run(space, "nft", "list", "counters").stdout)
+
+    def counted() -> tuple[int, int]:
+        with cloud.networks.core.reading(SERVICE) as work:
+            return counts_of(work, [label["id"]])[label["id"]]
+
+    assert until(lambda: red.pings(out))
+    assert until(lambda: counted() > (0, 0))
+    routed.host.restart()  # which begins to count anew
+    routed.host.agent.wire([])
+    before = counted()
+    assert red.pings(out, 5)
+    assert until(lambda: counted() == (before[0] + 10, before[1] + 10 * 84))
+    cloud.call("DELETE", f"metering/metering-labels/{label['id']}", 204, as_="admin")
+    assert until(lambda: "counter meter_" not in run(space, "nft", "list", "counters").stdout)
 
 
 def test_a_router_moves_with_all_that_passes_it(cloud: NetworkCloud, routed: Routed) -> None:

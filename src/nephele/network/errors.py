@@ -481,6 +481,17 @@ DEFAULT_RULE_EXISTS = Error(
     name="DefaultSecurityGroupRuleExists",
 )
 
+METERING_LABEL_NOT_FOUND = _missing("metering_label", "MeteringLabelNotFound", "Metering label {id} does not exist.")
+METERING_RULE_NOT_FOUND = _missing(
+    "metering_rule", "MeteringLabelRuleNotFound", "Metering label rule {id} does not exist."
+)
+METERING_RULE_OVERLAPS = Error(
+    "network.metering_rule_overlaps",
+    409,
+    "Metering label rule with remote_ip_prefix '{prefix}' overlaps another.",
+    name="MeteringLabelRuleOverlaps",
+)
+
 # Quality of service
 QOS_POLICY_NOT_FOUND = _missing("qos_policy", "QosPolicyNotFound", "QoS policy {id} could not be found.")
 QOS_RULE_NOT_FOUND = _missing(

@@ -25,6 +25,8 @@ EXTENSIONS: dict[str, tuple[str, str]] = {
     "floatingip-pools": ("Floating IP Pools Extension", "Where floating IPs come from."),
     "ip-substring-filtering": ("IP address substring filtering", "Ports by a part of their address."),
     "l3_agent_scheduler": ("L3 Agent Scheduler", "Which agent runs a router."),
+    "metering": ("Neutron Metering", "What passes between projects' networks and the outside."),
+    "metering_source_and_destination_fields": ("Metering source and destination", "Rules by either side."),
     "net-mtu": ("Network MTU", "The MTU of a network."),
     "net-mtu-writable": ("Network MTU (writable)", "A smaller MTU can be chosen."),
     "network-ip-availability": ("Network IP Availability", "How many addresses are left."),

@@ -379,6 +379,24 @@ class DefaultRule(Resource, frozen=True):
     used_in_non_default_sg: bool
 
 
+class MeteringLabel(Resource, frozen=True):
+    """What is counted together: for the routers of its project, or (shared) of all."""
+
+    name: str
+    shared: bool
+
+
+class MeteringRule(Resource, frozen=True):
+    """What a label counts, or leaves out; `remote_ip_prefix` is, as upstream has it, on the inner side."""
+
+    metering_label_id: str
+    direction: str
+    excluded: bool
+    remote_ip_prefix: str | None
+    source_ip_prefix: str | None
+    destination_ip_prefix: str | None
+
+
 class RbacPolicy(Resource, frozen=True):
     """Lets another project (`*`: every one) use a resource."""
 

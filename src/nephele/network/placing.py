@@ -79,7 +79,7 @@ def leave_dead_hosts(work: Work) -> list[str]:
     served = sa.select(_placed.c.network_id, _placed.c.host).where(_placed.c.host.in_(dead))
     left = set()
     for role, things, move in (("l3", routed, move_router), ("dhcp", served, move_dhcp)):
-        for one, host in work.db.execute(things).tuples().all():
+        for one, host in work.db.execute(things).all():
             agent = host_for(work, role)
             if agent is not None and agent.host != host and is_alive(work, agent) and agent.kind != SIMULATED:
                 move(work, one, agent.host)

@@ -19,6 +19,7 @@ from nephele.network.api import (
 )
 from nephele.network.api.floating_ips import FLOATING_IP
 from nephele.network.api.kind import Kind
+from nephele.network.api.metering import LABEL, METERING_RULE, counts
 from nephele.network.api.networks import NETWORK, SUBNET
 from nephele.network.api.pools import ADDRESS_GROUP, POOL, RBAC_POLICY, SCOPE
 from nephele.network.api.ports import PORT
@@ -48,6 +49,8 @@ KINDS = (
     TRUNK,
     SEGMENT,
     DEFAULT_RULE,
+    LABEL,
+    METERING_RULE,
 )
 
 
@@ -150,3 +153,9 @@ ROUTES: list[Route] = [
 def api(service: Networks, policy: Policy | None = None) -> Api:
     """The network service under `/network`."""
     return Api("network", "/network", service, ROUTES, faults.neutron, policy or service.policy)
+
+
+def own_api(service: Networks, policy: Policy | None = None) -> Api:
+    """What is Nephele's own of the network service, under `/nephele`."""
+    routes = [Route("GET", "/v1/metering", counts)]
+    return Api("nephele", "/nephele", service, routes, faults.nephele, policy or service.policy)

@@ -27,6 +27,7 @@ from nephele.network.messages import (
     NicRequest,
     ReleasePorts,
 )
+from nephele.network.metering import add_counts
 from nephele.network.model import Network, ServerPort, ShownAddress, Subnet
 from nephele.network.networks import NETWORKS
 from nephele.network.policy import RULES, SCOPES
@@ -34,7 +35,15 @@ from nephele.network.ports import remove_ports
 from nephele.network.security_groups import resolve_groups
 from nephele.network.seed import FirstNetworks, seed
 from nephele.network.subnets import SUBNETS
-from nephele.network.wiring import ASK_WIRING, WIRING_APPLIED, AskWiring, HostWiring, WiringApplied
+from nephele.network.wiring import (
+    ASK_WIRING,
+    METERED,
+    WIRING_APPLIED,
+    AskWiring,
+    HostWiring,
+    MeteredReport,
+    WiringApplied,
+)
 from nephele.network.work import Core, PortGone, Settings
 
 log = logging.getLogger(__name__)
@@ -98,6 +107,7 @@ class Networks:
         bus.serve(AGENTS_ALIVE, lambda alive: self.heartbeat(alive.hosts))
         bus.serve(ASK_WIRING, self.wiring)
         bus.serve(WIRING_APPLIED, self.applied)
+        bus.serve(METERED, self.metered)
 
     # What Compute asks when it accepts a request.
 
@@ -234,6 +244,11 @@ class Networks:
         with self.core.writing(SERVICE) as work:
             placing.heartbeat(work, (ask.host,))
         return wiring
+
+    def metered(self, report: MeteredReport) -> None:
+        """What a host's routers have counted since it said so last."""
+        with self.core.writing(SERVICE) as work:
+            add_counts(work, report.counted)
 
     def applied(self, report: WiringApplied) -> None:
         """What a host's agent did: ports become ACTIVE, or say why they are not."""

@@ -300,6 +300,26 @@ topologies = sa.Table(
     sa.Column("router_id", _of("routers", on_delete="CASCADE"), nullable=False, index=True),
 )
 
+metering_labels = _resource("metering_labels", _text("name"), _flag("shared"))
+
+metering_rules = _resource(
+    "metering_rules",
+    _text("metering_label_id", _of("metering_labels", on_delete="CASCADE"), index=True),
+    _text("direction"),
+    _flag("excluded"),
+    _maybe("remote_ip_prefix"),
+    _maybe("source_ip_prefix"),
+    _maybe("destination_ip_prefix"),
+)
+
+metering_counts = sa.Table(
+    "network_metering_counts",
+    metadata,
+    sa.Column("label_id", _of("metering_labels", on_delete="CASCADE"), primary_key=True),
+    sa.Column("packets", sa.BigInteger, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+)
+
 rbac_policies = _resource(
     "rbac_policies",
     _text("object_type"),

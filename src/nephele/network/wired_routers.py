@@ -2,15 +2,26 @@
 
 from collections import defaultdict
 
+import msgspec
 import sqlalchemy as sa
 
 from nephele.network import tables
+from nephele.network.metering import LABELS, METERING_RULES
 from nephele.network.model import FloatingAddress, Owner, Port, Router
 from nephele.network.model import PortForwarding as Forwarding
 from nephele.network.ports import PORTS
 from nephele.network.routers import ROUTERS
 from nephele.network.wired_qos import wired_qos
-from nephele.network.wiring import UNLIMITED, FloatingIp, PortForwarding, RouterGateway, RouterInterface, WiredRouter
+from nephele.network.wiring import (
+    UNLIMITED,
+    FloatingIp,
+    Meter,
+    MeterRule,
+    PortForwarding,
+    RouterGateway,
+    RouterInterface,
+    WiredRouter,
+)
 from nephele.network.work import Work
 
 _routers, _ports, _floating, _forwardings = (
@@ -45,7 +56,34 @@ def wired_routers(work: Work, host: str) -> tuple[WiredRouter, ...]:
                 )
             )
     forwardings = _forwardings_of(work, ids)
-    return tuple(_router(router, legs[router.id], floating[router.id], forwardings[router.id]) for router in routers)
+    meters = _meters(work)
+    return tuple(
+        msgspec.structs.replace(
+            _router(router, legs[router.id], floating[router.id], forwardings[router.id]),
+            meters=(*meters.get(router.project_id, ()), *meters.get("", ())),
+        )
+        for router in routers
+    )
+
+
+def _meters(work: Work) -> dict[str, list[Meter]]:
+    """Metering labels by the project whose routers they are for; those for all under an empty name."""
+    rules: dict[str, list[MeterRule]] = defaultdict(list)
+    for rule in METERING_RULES.where(work):
+        inner = (rule.remote_ip_prefix,) if rule.remote_ip_prefix else ()
+        source, destination = ((), inner) if rule.direction == "ingress" else (inner, ())
+        rules[rule.metering_label_id].append(
+            MeterRule(
+                direction=rule.direction,
+                excluded=rule.excluded,
+                source=(*source, *((rule.source_ip_prefix,) if rule.source_ip_prefix else ())),
+                destination=(*destination, *((rule.destination_ip_prefix,) if rule.destination_ip_prefix else ())),
+            )
+        )
+    meters: dict[str, list[Meter]] = defaultdict(list)
+    for label in LABELS.where(work, tables.metering_labels.c.id.in_(list(rules))) if rules else ():
+        meters["" if label.shared else label.project_id].append(Meter(label_id=label.id, rules=tuple(rules[label.id])))
+    return meters
 
 
 def _router(

@@ -184,6 +184,22 @@ class PortForwarding(Struct, frozen=True, kw_only=True):
     internal_port: tuple[int, int]
 
 
+class MeterRule(Struct, frozen=True, kw_only=True):
+    """What a meter counts, or leaves out: packets to or from the outside, by the addresses inside and outside."""
+
+    direction: str
+    excluded: bool = False
+    source: tuple[str, ...] = ()
+    destination: tuple[str, ...] = ()
+
+
+class Meter(Struct, frozen=True, kw_only=True):
+    """A metering label of a router."""
+
+    label_id: str
+    rules: tuple[MeterRule, ...]
+
+
 class WiredRouter(Struct, frozen=True, kw_only=True):
     """A router that this host runs."""
 
@@ -195,6 +211,7 @@ class WiredRouter(Struct, frozen=True, kw_only=True):
     port_forwardings: tuple[PortForwarding, ...] = ()
     routes: tuple[tuple[str, str], ...] = ()
     """Extra routes: (destination, next hop)."""
+    meters: tuple[Meter, ...] = ()
 
 
 class HostWiring(Struct, frozen=True, kw_only=True):
@@ -228,6 +245,21 @@ class WiringApplied(Struct, frozen=True, kw_only=True):
     failed: dict[str, str] = {}
 
 
+class Metered(Struct, frozen=True):
+    """What a label has counted."""
+
+    label_id: str
+    packets: int
+    bytes: int
+
+
+class MeteredReport(Struct, frozen=True):
+    """What a host has counted since its last report."""
+
+    host: str
+    counted: tuple[Metered, ...]
+
+
 class MetadataAsk(Struct, frozen=True, kw_only=True):
     """A guest's request for metadata, as seen by the proxy in a DHCP or router namespace."""
 
@@ -252,4 +284,5 @@ ASK_WIRING = Method("network.ask_wiring", AskWiring, HostWiring)
 WIRING_APPLIED = Method("network.wiring_applied", WiringApplied, type(None))
 WIRING_CHANGED = Method("network_agent.wiring_changed", AskWiring, type(None))
 """Served by each host's agent; cast to it whenever what it should have may have changed."""
+METERED = Method("network.metered", MeteredReport, type(None))
 ASK_METADATA = Method("compute.ask_metadata", MetadataAsk, MetadataAnswer)

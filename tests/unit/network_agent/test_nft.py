@@ -48,3 +48,13 @@ def test_interval_sets_are_replaced_as_a_whole() -> None:
 
 def test_a_table_that_comes_or_goes_replaces_all() -> None:
     assert difference(OLD, Ruleset()) == replacement(Ruleset())
+
+
+def test_counters_count_on_while_rules_change() -> None:
+    before = Table("inet", {}, {"a": Chain(("counter name m return",))}, ("m",))
+    after = Table("inet", {}, {"a": Chain(("drop", "counter name m return"))}, ("m", "n"))
+    changed = difference(Ruleset((before,)), Ruleset((after,)))
+    assert changed.splitlines()[0] == "add counter inet nephele n"
+    assert " m" not in [line for line in changed.splitlines() if line.startswith(("add counter", "delete counter"))]
+    gone = difference(Ruleset((after,)), Ruleset((Table("inet", {}, {}),)))
+    assert gone.splitlines()[-2:] == ["delete counter inet nephele m", "delete counter inet nephele n"]

@@ -23,9 +23,18 @@ from nephele.network.agent.dnsmasq import DhcpService
 from nephele.network.agent.errors import AGENT_STOPPED, PORT_NOT_HERE, PORT_NOT_WIRED, WIRING_TIMED_OUT
 from nephele.network.agent.ground import run_folder
 from nephele.network.agent.metadata import MetadataDoors
+from nephele.network.agent.meters import Meters
 from nephele.network.agent.plan import Plan, plan
 from nephele.network.agent.settings import AgentSettings
-from nephele.network.wiring import ASK_WIRING, WIRING_APPLIED, WIRING_CHANGED, AskWiring, HostWiring, WiringApplied
+from nephele.network.wiring import (
+    ASK_WIRING,
+    METERED,
+    WIRING_APPLIED,
+    WIRING_CHANGED,
+    AskWiring,
+    HostWiring,
+    WiringApplied,
+)
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +64,8 @@ class NetworkAgent:
         self._planned: tuple[HostWiring, Plan] | None = None
         self._asked_at: Instant = 0
         self._looked_at: Instant = 0
+        self._metered_at: Instant = 0
+        self._meters = Meters(host)
         self._served: dict[str, DhcpService] = {}
         self._reported: WiringApplied | None = None
         self._thread = threading.Thread(target=self._run, name=f"network-{host}", daemon=True)
@@ -155,11 +166,26 @@ class NetworkAgent:
             failures.setdefault(owner, reason)
         for owner, reason in self._doors.ensure(wanted.doors).items():
             log.warning("no metadata through %s: %s", owner, reason)
+        self._report_meters(wanted)
         applied = _outcome(wiring, failures)
         if applied != self._reported:
             self._bus.cast(WIRING_APPLIED, applied)
             self._reported = applied
         return applied
+
+    def _report_meters(self, wanted: Plan) -> None:
+        """Say what routers have counted, now and then; what can't be read now is read the next time."""
+        metered = [space for space in wanted.spaces if space.rules and any(one.counters for one in space.rules.tables)]
+        if not metered or self._clock.now() - self._metered_at < self._settings.meter_every * SECOND:
+            return
+        self._metered_at = self._clock.now()
+        try:
+            report = self._meters.read(metered)
+        except (Refused, OSError) as error:
+            log.warning("what routers counted can't be read: %s", error)
+            return
+        if report.counted:
+            self._bus.cast(METERED, report)
 
     def _serve_dhcp(self, wanted: Plan, *, full: bool) -> dict[str, str]:
         """Have the DHCP servers run as wanted; those that did and didn't change are looked at only if `full`."""

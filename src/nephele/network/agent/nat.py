@@ -1,9 +1,10 @@
 """A router's rules: what it translates, as nftables rules of its namespace."""
 
 from nephele.network.agent import names
+from nephele.network.agent.meters import counter_name
 from nephele.network.agent.nft import Chain, Ruleset, Set, Table
 from nephele.network.agent.pace import pace_in, pace_out
-from nephele.network.wiring import PortForwarding, WiredRouter
+from nephele.network.wiring import Meter, PortForwarding, WiredRouter
 
 _FROM_INSIDE = 0x4E000001
 _PAIR = "type ipv4_addr . ipv4_addr"
@@ -13,7 +14,25 @@ def router_rules(router: WiredRouter) -> Ruleset:
     """All rules of a router.  Nobody asks it for DHCPv6: networks have servers of their own."""
     asked = Chain(("udp dport 547 drop",), "type filter hook input priority filter; policy accept")
     sets, chains = _translation(router)
-    return Ruleset((Table("inet", sets, {"asked": asked} | chains),))
+    if router.gateway is None or not router.meters:
+        return Ruleset((Table("inet", sets, {"asked": asked} | chains),))
+    outer = f'"{names.router_gateway(router.gateway.port_id)}"'
+    meters = {counter_name(meter.label_id): Chain(_metered(meter, outer)) for meter in router.meters}
+    counted = Chain(tuple(f"jump {name}" for name in meters), "type filter hook forward priority 10; policy accept")
+    return Ruleset((Table("inet", sets, {"asked": asked, "counted": counted} | meters | chains, tuple(meters)),))
+
+
+def _metered(meter: Meter, outer: str) -> tuple[str, ...]:
+    """What a label counts: what it leaves out comes first."""
+    rules = []
+    for rule in sorted(meter.rules, key=lambda rule: not rule.excluded):
+        parts = ["iifname" if rule.direction == "ingress" else "oifname", outer]
+        for side, prefixes in (("saddr", rule.source), ("daddr", rule.destination)):
+            parts += [f"{'ip6' if ':' in prefix else 'ip'} {side} {prefix}" for prefix in prefixes]
+        rules.append(
+            " ".join((*parts, "return" if rule.excluded else f"counter name {counter_name(meter.label_id)} return"))
+        )
+    return tuple(rules)
 
 
 def _translation(router: WiredRouter) -> tuple[dict[str, Set], dict[str, Chain]]:

@@ -41,6 +41,8 @@ class Table(Struct, frozen=True):
     family: str
     sets: Mapping[str, Set]
     chains: Mapping[str, Chain]
+    counters: tuple[str, ...] = ()
+    """Named ones; they count on while rules around them change."""
 
     @property
     def name(self) -> str:
@@ -80,7 +82,7 @@ def difference(old: Ruleset, new: Ruleset) -> str:
 
 def _table_difference(old: Table, new: Table) -> list[str]:
     """Declarations first, then rules, then elements, and deletions last: each may speak of what came before."""
-    lines: list[str] = []
+    lines = [f"add counter {new.name} {name}" for name in new.counters if name not in old.counters]
     for name, wanted in new.sets.items():
         if name not in old.sets:
             lines.append(f"add {_kind(wanted)} {new.name} {name} {{ {wanted.header}; }}")
@@ -103,6 +105,7 @@ def _table_difference(old: Table, new: Table) -> list[str]:
     lines += [f"flush chain {new.name} {name}" for name in sorted(gone)]
     lines += [f"delete chain {new.name} {name}" for name in sorted(gone)]
     lines += [f"delete {_kind(old.sets[name])} {new.name} {name}" for name in sorted(old.sets.keys() - new.sets.keys())]
+    lines += [f"delete counter {new.name} {name}" for name in old.counters if name not in new.counters]
     return lines
 
 

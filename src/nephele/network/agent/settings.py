@@ -29,6 +29,7 @@ class AgentSettings(Struct, frozen=True, kw_only=True):
         run_folder: where DHCP servers keep their files; made again from nothing after a reboot.
         look_every: seconds between two looks at the kernel, which undo what others changed by hand.
         ask_every: seconds between two questions for the wanted state when no message came.
+        meter_every: seconds between two reports of what routers have counted.
         ask_timeout: seconds to wait for the server's answer.
     """
 
@@ -38,4 +39,5 @@ class AgentSettings(Struct, frozen=True, kw_only=True):
     run_folder: Path = Path("/run/nephele")
     look_every: float = 4.0
     ask_every: float = 60.0
+    meter_every: float = 60.0
     ask_timeout: float = 30.0

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from nephele.kernel.errors import Error
 from nephele.kernel.store import metadata
 
-HEAD = "0011"
+HEAD = "0012"
 """The revision that this code works with; `write` keeps it."""
 
 OTHER_SCHEMA = Error(

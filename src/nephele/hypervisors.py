@@ -16,11 +16,14 @@ from nephele.compute.virt.driver import Driver
 from nephele.config import Settings
 from nephele.kernel.bus import Bus
 from nephele.kernel.clock import Clock
+from nephele.kernel.errors import Refused
 from nephele.network.messages import AGENTS_ALIVE, REPORT_AGENT, AgentReport, AgentsAlive
 
 log = logging.getLogger(__name__)
 BEAT_EVERY = 10.0
 """Seconds between two heartbeats."""
+LOOK_EVERY = 3
+"""Heartbeats between two times that hosts tell again which guests they have."""
 SWEEP_EVERY = 600.0
 """Seconds between two looks at what may go from the cache of base images."""
 MOST_THREADS = 64
@@ -60,6 +63,7 @@ class Hypervisors:
         self._beats = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._drivers: dict[str, Driver] = {}
         self._networks: dict[str, HostNetwork] = {}
+        self._agents: list[ComputeAgent] = []
         self._cache: BaseImages | None = None
         """The base images of one host: those of one process share a directory."""
         self._swept_at = 0.0
@@ -77,7 +81,9 @@ class Hypervisors:
             cache = self.settings.state_dir / "instances" / "_base"
             base = BaseImages(cache, host, self._download, self._upload)
             self._cache = base
-            ComputeAgent(Host(host, driver, wiring, base, self.bus, self.clock)).start(self._pool)
+            agent = ComputeAgent(Host(host, driver, wiring, base, self.bus, self.clock))
+            agent.start(self._pool)
+            self._agents.append(agent)
         self._beats.start()
 
     def _open_drivers(self) -> Iterator[tuple[str, Driver]]:
@@ -127,15 +133,27 @@ class Hypervisors:
 
     def _beat(self) -> None:
         heartbeat, alive = Heartbeat(tuple(self._drivers)), AgentsAlive(tuple(self._networks))
+        beats = 0
         while not self._stopping.wait(BEAT_EVERY):
+            beats += 1
             try:
                 self.bus.cast(HEARTBEAT, heartbeat)
                 self.bus.cast(AGENTS_ALIVE, alive)
+                if beats % LOOK_EVERY == 0:
+                    for agent in self._agents:
+                        self._pool.submit(self._look_around, agent)
             except Exception:
                 log.exception("the heartbeat failed; it goes on")
             if time.monotonic() - self._swept_at > SWEEP_EVERY and self._cache is not None:
                 self._swept_at = time.monotonic()
                 self._pool.submit(self._sweep, self._cache)
+
+    @staticmethod
+    def _look_around(agent: ComputeAgent) -> None:
+        try:
+            agent.look_around()
+        except Refused as refused:
+            log.warning("host %s could not tell its guests: %s", agent.host.name, refused.message)
 
     def _sweep(self, cache: BaseImages) -> None:
         try:

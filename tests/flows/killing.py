@@ -3,11 +3,21 @@
 import os
 import signal
 import sys
+import time
 from typing import Any
 
 from nephele.cli import main
 from nephele.kernel import drive
 from nephele.kernel.operations import Step
+
+ANSWERING = 0.3
+"""Seconds after which whoever asked for the operation has the answer that it was accepted."""
+
+
+def die() -> None:
+    """The end of this process, at this step."""
+    time.sleep(ANSWERING)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def kill_at(wanted: str, when: str) -> None:
@@ -17,10 +27,10 @@ def kill_at(wanted: str, when: str) -> None:
     def deadly(self: Any, step: Step) -> None:
         here = f"{self.work.kind}:{step.name}" == wanted
         if here and when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
         do(self, step)
         if here:
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
 
     drive.Drive._do = deadly  # type: ignore[method-assign]
 

@@ -21,10 +21,8 @@ BEGIN
     VALUES (old.id, old.vm_state, old.task_state, new.vm_state, new.task_state);
 END;
 """
-_TASKS = {
-    operation.kind: {LIFE[operation.kind].shows, *(step.shows for step in operation.steps)} - {""}
-    for operation in OPERATIONS
-}
+_STEPS = {operation.kind: {step.shows for step in operation.steps} for operation in OPERATIONS}
+_TASKS = {move.command: {move.shows, *_STEPS.get(move.command, set())} - {""} for move in LIFE}
 """The task states that each command shows on its way."""
 _BY_ITSELF = {
     (Vm.ACTIVE, Vm.STOPPED),
@@ -87,7 +85,7 @@ def _ends(kind: str, change: Change) -> bool:
     if kind == "restore":
         ends |= {Vm.SHELVED, Vm.SHELVED_OFFLOADED}
     if kind == "shelve":
-        ends.add(Vm.SHELVED_OFFLOADED)
+        ends |= {Vm.SHELVED_OFFLOADED, Vm.ACTIVE}  # undone: what was paused or suspended had been turned off
     return change.task_before in _TASKS[kind] and change.vm_after in ends - {""}
 
 

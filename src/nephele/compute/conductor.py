@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
+from msgspec import structs
 
 from nephele.compute import messages as m
 from nephele.compute.errors import HOST_LOST, NOT_YOUR_SERVER
@@ -36,7 +37,7 @@ from nephele.placement.service import Placement
 from nephele.volume.service import Volumes
 
 log = logging.getLogger(__name__)
-SETTLING = 60.0
+SETTLING = 20.0
 """Seconds that a host which did not answer has to end what it was asked for."""
 Order = TypeVar("Order", bound=m.Command)
 Answer = TypeVar("Answer", bound=m.Done)
@@ -104,6 +105,7 @@ class Conductor:
         """Answer hosts."""
         self.bus.serve(m.ASK_SERVER, self._answer)
         self.bus.serve(m.REPORT_HOST, self._host_reported)
+        self.bus.serve(m.REPORT_GUESTS, self._guests_reported)
         self.bus.serve(m.REPORT_POWER, self._power_reported)
         self.bus.serve(mv.REPORT_REMOVED, lambda report: self.migrations.complete_evacuations(report.host))
         self.bus.serve(m.HEARTBEAT, self.hosts.beat)
@@ -152,16 +154,22 @@ class Conductor:
         not while a move is under way.  Those of which we know nothing are another cloud's, for all we know, and stay.
         """
         self.hosts.register(report)
-        found = {guest.server_id: guest.power_state for guest in report.guests if not guest.set_aside}
+        return self._guests_reported(m.GuestsReport(host=report.host, guests=report.guests))
+
+    def _guests_reported(self, report: m.GuestsReport) -> m.HostOrders:
         c = servers.c
-        elsewhere = sa.or_(c.deleted_at.is_not(None), c.host.not_in((report.host, "")))
-        wanted = {move.server_id for move in self.migrations.all_open()}
-        seen = {guest.server_id for guest in report.guests} - wanted
-        with self.store.write() as db:
-            gone = db.execute(sa.select(c.id).where(c.id.in_(seen), elsewhere)).scalars().all()
-            for server_id, power in found.items():
-                self._notice(db, server_id, report.host, power)
-        return m.HostOrders(remove=tuple(gone))
+        here = {guest.server_id: guest.power_state for guest in report.guests if not guest.set_aside}
+        seen = {guest.server_id for guest in report.guests}
+        with self.store.read() as db:
+            known = db.execute(sa.select(c.id, c.host, c.deleted_at, c.power_state).where(c.id.in_(seen))).all()
+        moving = {move.server_id for move in self.migrations.all_open()}
+        gone = [row.id for row in known if row.deleted_at is not None or row.host not in (report.host, "")]
+        changed = [row.id for row in known if here.get(row.id, row.power_state) != row.power_state]
+        if changed:
+            with self.store.write() as db:
+                for server_id in changed:
+                    self._notice(db, server_id, report.host, here[server_id])
+        return m.HostOrders(remove=tuple(server_id for server_id in gone if server_id not in moving))
 
     def _power_reported(self, report: m.PowerReport) -> m.PowerHeard:
         with self.store.write() as db:
@@ -184,28 +192,37 @@ class Conductor:
         patience: float,
         **fields: Any,
     ) -> Answer:
-        """Command the agent of `work.data.host`, wait `patience` seconds at most; its spans join the operation's."""
+        """Command the agent of `work.data.host`, wait `patience` seconds at most; its spans join the operation's.
+
+        Where the message or its answer got lost, it is sent again: the host carries out a command once only.
+        """
         host = work.data.host
         if not host:
             raise HOST_LOST()
         order = self._order(kind, work, patience, **fields)
-        try:
-            answer = self.bus.call(method, order, at=host, timeout=patience)
-        except Refused as refused:
-            if refused.error is NO_ANSWER:
-                self._settle(work, host)
-            raise
-        work.trace.spans.extend(answer.spans)
-        return answer
+        for last in (False, False, True):
+            try:
+                answer = self.bus.call(method, order, at=host, timeout=patience)
+            except Refused as refused:
+                if refused.error is not NO_ANSWER or not self._settles(work, host) or last:
+                    raise
+                order = structs.replace(order, expires_at=self.clock.now() + seconds(patience))
+            else:
+                work.trace.spans.extend(answer.spans)
+                return answer
+        raise AssertionError("the last of the tries ends it")
 
-    def _settle(self, work: Work[Any], host: str) -> None:
-        """What a host was asked for and did not answer ends before anything is undone; a dead host does nothing."""
-        self.bus.cast(m.INTERRUPT, m.Interrupt(work.subject, by=""), at=host)
-        settle = self._order(m.Settle, work, SETTLING)
-        try:
-            self.bus.call(m.SETTLE, settle, at=host, timeout=SETTLING)
-        except Refused as refused:
-            log.warning("%s of server %s is undone without host %s: %s", work.kind, work.subject, host, refused.message)
+    def _settles(self, work: Work[Any], host: str) -> bool:
+        """What a host was asked for and did not answer ends before anything else is done; false where it is dead."""
+        self.bus.cast(m.INTERRUPT, m.Interrupt(work.subject, by="", power=False), at=host)
+        for _ in range(3):
+            try:
+                self.bus.call(m.SETTLE, self._order(m.Settle, work, SETTLING), at=host, timeout=SETTLING)
+            except Refused as refused:
+                log.warning("%s of server %s: host %s: %s", work.kind, work.subject, host, refused.message)
+            else:
+                return True
+        return False
 
     def _order(self, kind: type[Order], work: Work[Any], patience: float, **fields: Any) -> Order:
         now = self.clock.now()

@@ -191,9 +191,9 @@ class Drive:
         """Store what was done so far and where the operation stands."""
         with self.around.store.write() as db:
             self._store_spans(db)
-            if begins is not None:
-                self.operation.on_step(self.parts, db, self.work, begins)
             interrupted_by = self._update(db, state, place, failure)
+            if begins is not None and not interrupted_by:
+                self.operation.on_step(self.parts, db, self.work, begins)
         if interrupted_by and state == State.RUNNING:
             raise INTERRUPTED(kind=self.work.kind, by=interrupted_by)
 

@@ -8,7 +8,7 @@ Neutron for the ports (14, 15) and Cinder for the volumes (16); then the hypervi
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from contextlib import suppress
 from typing import TypeVar, cast
@@ -31,7 +31,7 @@ from nephele.compute.messages import moving as mv
 from nephele.compute.messages import plugging
 from nephele.compute.messages import rescue as r
 from nephele.compute.messages.snapshots import DROP_SNAPSHOT, QUIESCE, TAKE_SNAPSHOT, UPLOAD_SNAPSHOT
-from nephele.compute.virt.driver import PowerChange
+from nephele.compute.virt.driver import Guest, PowerChange
 from nephele.kernel.bus import Method
 from nephele.kernel.errors import Refused
 from nephele.kernel.locks import KeyedLocks
@@ -149,11 +149,24 @@ class ComputeAgent:
             inventory=self.driver.inventory(),
             guests=tuple(self.driver.guests()),
         )
-        for server_id in self.bus.call(m.REPORT_HOST, report).remove:
-            log.warning("guest of server %s is not placed on %s: it is removed", server_id, self.host.name)
-            with self._locks.holding(server_id):
-                self.driver.destroy(server_id)
+        self._remove(self.bus.call(m.REPORT_HOST, report).remove, report.guests)
         self.bus.call(mv.REPORT_REMOVED, mv.Removed(self.host.name))
+
+    def look_around(self) -> None:
+        """Tell again which guests there are, for what the conductor did not hear or could not say at its time."""
+        guests = tuple(self.driver.guests())
+        report = m.GuestsReport(host=self.host.name, guests=guests)
+        self._remove(self.bus.call(m.REPORT_GUESTS, report).remove, guests)
+
+    def _remove(self, server_ids: Iterable[str], guests: Iterable[Guest]) -> None:
+        """Remove guests of servers that are gone or elsewhere; one that came back meanwhile stays."""
+        found = {guest.server_id: guest for guest in guests}
+        for server_id in server_ids:
+            with self._locks.holding(server_id):
+                ask = m.GuestsReport(host=self.host.name, guests=(found[server_id],))
+                if server_id in self.bus.call(m.REPORT_GUESTS, ask).remove:
+                    log.warning("guest of server %s is not placed on %s: it is removed", server_id, self.host.name)
+                    self.driver.destroy(server_id)
 
     def interrupt(self, ask: m.Interrupt) -> None:
         """Have the command that runs on a server give up; where none runs, there is nothing to do.
@@ -163,7 +176,7 @@ class ComputeAgent:
         """
         if self._running.get(ask.server_id, ask.by) != ask.by:
             self.host.interrupted.add(ask.server_id)
-            if not self._stop_sending(ask.server_id):
+            if ask.power and not self._stop_sending(ask.server_id):
                 try:
                     self.driver.stop(ask.server_id, 0)
                 except Refused as refused:

@@ -119,13 +119,14 @@ class Stop(Command, frozen=True, kw_only=True):
 
 
 class Interrupt(Struct, frozen=True):
-    """Let go of what is being done to the guest: its power is cut, what waits for it gives up.
+    """Let go of what is being done to the guest: what waits for it gives up, and its power is cut if `power` says so.
 
     `by` is the request that interrupts: its own commands, which follow, are not meant.
     """
 
     server_id: str
     by: str
+    power: bool = True
 
 
 class Settle(Command, frozen=True, kw_only=True):
@@ -189,6 +190,13 @@ class HostReport(Struct, frozen=True, kw_only=True):
     hostname: str
     host_ip: str
     inventory: HostInventory
+    guests: tuple[Guest, ...]
+
+
+class GuestsReport(Struct, frozen=True, kw_only=True):
+    """An agent says which guests it has; or asks about some of them once more before it removes them."""
+
+    host: str
     guests: tuple[Guest, ...]
 
 
@@ -259,5 +267,6 @@ REMOVE_GUEST = Method("compute_agent.remove_guest", RemoveGuest, type(None))
 
 ASK_SERVER = Method("conductor.ask_server", AskServer, ServerForHost)
 REPORT_HOST = Method("conductor.report_host", HostReport, HostOrders)
+REPORT_GUESTS = Method("conductor.report_guests", GuestsReport, HostOrders)
 REPORT_POWER = Method("conductor.report_power", PowerReport, PowerHeard)
 HEARTBEAT = Method("conductor.heartbeat", Heartbeat, type(None))

@@ -16,13 +16,13 @@ from nephele.kernel.operations import OPEN, Failure, Keep, Operation, Step, Work
 from nephele.volume import rows
 from nephele.volume.accept import NewVolume
 from nephele.volume.errors import CONFLICT, GROUP_NOT_FOUND, INVALID_GROUP, INVALID_ZONE, TOO_MANY_GROUPS
-from nephele.volume.group_types import GroupTypes
+from nephele.volume.group_types import FOR_CONSISTENCY_GROUPS, GroupTypes
 from nephele.volume.life import MIGRATING
 from nephele.volume.model import Group, GroupStatus, GroupType, Snapshot, Volume
 from nephele.volume.model import VolumeStatus as V
 from nephele.volume.parts import Parts
 from nephele.volume.quotas import Quotas
-from nephele.volume.tables import group_snapshots, groups, volumes
+from nephele.volume.tables import group_snapshots, group_types, groups, volumes
 from nephele.volume.types import Types
 from nephele.volume.user_messages import UserMessages
 
@@ -30,6 +30,11 @@ Create = Callable[[Context, NewVolume], Volume]
 Delete = Callable[[Context, str], None]
 PAUSE = 0.05
 """Seconds between two looks at what an operation waits for."""
+_OF_CONSISTENCY = (
+    sa.select(groups.c.id)
+    .join(group_types, groups.c.type_id == group_types.c.id)
+    .where(group_types.c.name == FOR_CONSISTENCY_GROUPS)
+)
 _ADDABLE = frozenset({V.AVAILABLE, V.IN_USE})
 _REMOVABLE = frozenset({V.AVAILABLE, V.IN_USE, V.ERROR, V.ERROR_DELETING})
 
@@ -86,6 +91,11 @@ class Groups:
             for group_id, volume_id in db.execute(query.order_by(volumes.c.created_at, volumes.c.id)):
                 found.setdefault(group_id, []).append(volume_id)
         return found
+
+    def of_consistency(self) -> frozenset[str]:
+        """The ids of all groups that are consistency groups."""
+        with self._parts.store.read() as db:
+            return frozenset(db.execute(_OF_CONSISTENCY).scalars())
 
     # -- made --------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from nephele.volume.api import (
     bodies,
     cloud,
     clusters,
+    consistency,
     encryption,
     group_types,
     groups,
@@ -321,6 +322,48 @@ MANAGING = [
         status=202,
     ),
 ]
+_CG, _CG_SNAPSHOT = "/v3/consistencygroups/{group_id}", "/v3/cgsnapshots/{group_snapshot_id}"
+CONSISTENCY = [
+    Route("GET", "/v3/consistencygroups", consistency.index, "group:get_all"),
+    Route("GET", "/v3/consistencygroups/detail", consistency.detail, "group:get_all"),
+    Route(
+        "POST",
+        "/v3/consistencygroups",
+        consistency.create,
+        "group:create",
+        envelope("consistencygroup", bodies.NewConsistencyGroup),
+        status=202,
+    ),
+    Route(
+        "POST",
+        "/v3/consistencygroups/create_from_src",
+        consistency.create_from_source,
+        body=bodies.ConsistencyGroupFromSource,
+        status=202,
+    ),
+    Route("GET", _CG, consistency.show),
+    Route(
+        "PUT", f"{_CG}/update", consistency.update, body=envelope("consistencygroup", bodies.GroupUpdate), status=202
+    ),
+    Route(
+        "POST",
+        f"{_CG}/delete",
+        consistency.delete,
+        body=envelope("consistencygroup", bodies.ConsistencyGroupDelete),
+        status=202,
+    ),
+    Route("GET", "/v3/cgsnapshots", consistency.index_snapshots, "group:get_all_group_snapshots"),
+    Route("GET", "/v3/cgsnapshots/detail", consistency.detail_snapshots, "group:get_all_group_snapshots"),
+    Route(
+        "POST",
+        "/v3/cgsnapshots",
+        consistency.create_snapshot,
+        body=envelope("cgsnapshot", bodies.NewConsistencySnapshot),
+        status=202,
+    ),
+    Route("GET", _CG_SNAPSHOT, consistency.show_snapshot),
+    Route("DELETE", _CG_SNAPSHOT, consistency.delete_snapshot, status=202),
+]
 _BACKUP = "/v3/backups/{backup_id}"
 BACKUPS = [
     Route("GET", "/v3/backups", backups.index, "backup:get_all"),
@@ -529,6 +572,7 @@ _TABLE = [
     *CLUSTERS,
     *GROUP_TYPES,
     *GROUPS,
+    *CONSISTENCY,
     *BACKUPS,
     *ENCRYPTION,
     *MANAGING,

@@ -179,3 +179,42 @@ def test_services_that_died_are_cleaned_up_after(cinder: Cinder) -> None:
     assert len(cinder("GET", "/messages").json()["messages"]) == 2
     bad = {"resource_type": "Backup"}
     assert cinder("POST", "/workers/cleanup", as_="admin", json=bad).status_code == 400
+
+
+def test_consistency_groups_are_groups_in_older_words(cinder: Cinder, group: str) -> None:
+    body = {"consistencygroup": {"name": "old", "volume_types": "__DEFAULT__"}}
+    made = cinder("POST", "/consistencygroups", "3.0", json=body)
+    assert made.status_code == 202, made.text
+    mine = made.json()["consistencygroup"]["id"]
+    path = f"/consistencygroups/{mine}"
+    assert cinder("GET", path, "3.0").json()["consistencygroup"]["status"] == "available"
+    assert [one["id"] for one in cinder("GET", "/consistencygroups").json()["consistencygroups"]] == [mine]
+    assert cinder("GET", f"/consistencygroups/{group}").status_code == 404
+    assert cinder("GET", f"/groups/{mine}").status_code == 400
+    assert cinder("GET", "/groups").json()["groups"] == [{"id": group, "name": "g"}]
+    volume = cinder.volume(consistencygroup_id=mine)
+    assert (volume["consistencygroup_id"], volume["group_id"]) == (mine, mine)
+    change = {"consistencygroup": {"remove_volumes": volume["id"]}}
+    assert cinder("PUT", f"{path}/update", json=change).status_code == 202
+    assert cinder("PUT", f"{path}/update", json={"consistencygroup": {}}).status_code == 400
+    change = {"consistencygroup": {"add_volumes": volume["id"], "description": "d"}}
+    assert cinder("PUT", f"{path}/update", json=change).status_code == 202
+    taken = cinder("POST", "/cgsnapshots", json={"cgsnapshot": {"consistencygroup_id": mine, "name": "s"}})
+    snapshot = f"/cgsnapshots/{taken.json()['cgsnapshot']['id']}"
+    assert cinder.settled(snapshot)["consistencygroup_id"] == mine
+    assert [one["name"] for one in cinder("GET", "/cgsnapshots/detail").json()["cgsnapshots"]] == ["s"]
+    assert cinder("GET", "/group_snapshots").json()["group_snapshots"] == []
+    copies = []
+    for source in ({"source_cgid": mine}, {"cgsnapshot_id": snapshot.rpartition("/")[2]}):
+        answer = cinder("POST", "/consistencygroups/create_from_src", json={"consistencygroup-from-src": source})
+        copies.append(f"/consistencygroups/{answer.json()['consistencygroup']['id']}")
+        assert cinder.settled(copies[-1])["status"] == "available"
+    assert (
+        cinder("POST", "/consistencygroups/create_from_src", json={"consistencygroup-from-src": {}}).status_code == 400
+    )
+    assert cinder("DELETE", snapshot).status_code == 202
+    assert cinder.settled(snapshot) == {}
+    assert cinder("POST", f"{path}/delete", json={"consistencygroup": {}}).status_code == 400
+    for one in (path, *copies):
+        assert cinder("POST", f"{one}/delete", json={"consistencygroup": {"force": True}}).status_code == 202
+        assert cinder.settled(one) == {}

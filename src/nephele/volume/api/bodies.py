@@ -548,6 +548,44 @@ class HostFailover(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     cluster: MaybeText = None
 
 
+class NewConsistencyGroup(Struct, frozen=True, kw_only=True):
+    """A new consistency group; its volume types are ids or names between commas."""
+
+    volume_types: str
+    name: MaybeText = None
+    description: MaybeText = None
+    availability_zone: MaybeText = None
+
+
+class ConsistencyGroupSource(Struct, frozen=True, kw_only=True):
+    """What a consistency group is made of."""
+
+    name: MaybeText = None
+    description: MaybeText = None
+    cgsnapshot_id: str | None = None
+    source_cgid: str | None = None
+
+
+class ConsistencyGroupFromSource(Struct, frozen=True, rename={"wish": "consistencygroup-from-src"}):
+    """`create_from_src`."""
+
+    wish: ConsistencyGroupSource
+
+
+class ConsistencyGroupDelete(Struct, frozen=True):
+    """Whether what is in it goes too."""
+
+    force: Bool = False
+
+
+class NewConsistencySnapshot(Struct, frozen=True, kw_only=True):
+    """A new snapshot of a consistency group."""
+
+    consistencygroup_id: str
+    name: MaybeText = None
+    description: MaybeText = None
+
+
 class NewTransfer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An offer."""
 

@@ -41,13 +41,14 @@ SNAPSHOTS = Listed(
     missing=GROUP_SNAPSHOT_NOT_FOUND,
     marker_fact="group_snapshot_id",
 )
-_RESERVED = sa.select(group_types.c.id).where(group_types.c.name == FOR_CONSISTENCY_GROUPS).scalar_subquery()
+RESERVED = sa.select(group_types.c.id).where(group_types.c.name == FOR_CONSISTENCY_GROUPS).scalar_subquery()
+"""The id of the type that consistency groups have."""
 
 
 def check_not_reserved(service: Volumes, type_id: str) -> None:
     """Leave consistency groups to their own API.  Raises BAD_REQUEST."""
     with service.parts.store.read() as db:
-        if db.execute(sa.select(_RESERVED)).scalar_one() == type_id:
+        if db.execute(sa.select(RESERVED)).scalar_one() == type_id:
             raise BAD_REQUEST(
                 reason=f"Group_type {type_id} is reserved for migrating CGs to groups. "
                 "Migrated group can only be operated by CG APIs."
@@ -105,7 +106,7 @@ def detail(service: Volumes, call: Call) -> object:
 def _list(service: Volumes, call: Call, *, detailed: bool) -> object:
     asked = read_listing(call, GROUPS, overlooks=frozenset({"list_volume"}))
     with service.parts.store.read() as db:
-        query = sa.select(*groups.c).where(groups.c.type_id != _RESERVED)
+        query = sa.select(*groups.c).where(groups.c.type_id != RESERVED)
         found = rows.every(db, Group, asked.narrow(db)(query))
     members = service.groups.volumes([group.id for group in found]) if detailed else {}
     shown = [_view(call, group, members) if detailed else {"id": group.id, "name": group.name} for group in found]
@@ -161,13 +162,14 @@ def update(service: Volumes, call: Call) -> None:
     change = GroupChange(
         name=stripped(asked.name),
         description=stripped(asked.description),
-        add=_ids(asked.add_volumes),
-        remove=_ids(asked.remove_volumes),
+        add=ids(asked.add_volumes),
+        remove=ids(asked.remove_volumes),
     )
     service.groups.update(call.context, group.id, change)
 
 
-def _ids(text: str | None) -> tuple[str, ...]:
+def ids(text: str | None) -> tuple[str, ...]:
+    """Ids between commas, each once."""
     return tuple(dict.fromkeys(part.strip() for part in (text or "").split(",") if part.strip()))
 
 
@@ -241,7 +243,7 @@ def detail_snapshots(service: Volumes, call: Call) -> object:
 def _list_snapshots(service: Volumes, call: Call, *, detailed: bool) -> object:
     asked = read_listing(call, SNAPSHOTS)
     with service.parts.store.read() as db:
-        query = sa.select(*group_snapshots.c).where(group_snapshots.c.type_id != _RESERVED)
+        query = sa.select(*group_snapshots.c).where(group_snapshots.c.type_id != RESERVED)
         found = rows.every(db, GroupSnapshot, asked.narrow(db)(query))
     body: dict[str, object] = {"group_snapshots": [_snapshot_view(call, one, detailed=detailed) for one in found]}
     path = "group_snapshots/detail" if detailed else "group_snapshots"

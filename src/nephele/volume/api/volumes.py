@@ -7,7 +7,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET
 
-from nephele.kernel.errors import BAD_REQUEST, NOT_FOUND, UNSUPPORTED, Error
+from nephele.kernel.errors import BAD_REQUEST, NOT_FOUND, Error
 from nephele.volume import rows
 from nephele.volume.accept import NewVolume
 from nephele.volume.api.bodies import check_uuid, number, stripped, truth
@@ -83,6 +83,7 @@ class View:
         self._sees_migration = call.may("volume_extension:volume_mig_status_attribute")
         self._sees_image = call.may("volume_extension:volume_image_metadata:show")
         self._services = service.services
+        self._consistency_groups = service.groups.of_consistency()
 
     def summary(self, volume: Volume) -> dict[str, object]:
         """Just what it is called."""
@@ -117,7 +118,7 @@ class View:
             "bootable": "true" if volume.bootable else "false",
             "encrypted": False,
             "replication_status": None,
-            "consistencygroup_id": None,
+            "consistencygroup_id": volume.group_id if volume.group_id in self._consistency_groups else None,
             "multiattach": volume.multiattach,
             "attachments": [self._attached(one) for one in attached if one.status == AttachStatus.ATTACHED],
         }
@@ -255,8 +256,6 @@ def create(service: Volumes, call: Call) -> object:
     call.enforce("volume:create_from_image" if image else "volume:create")
     for field in ("snapshot_id", "source_volid", "consistencygroup_id", "backup_id", "group_id"):
         check_uuid(field, getattr(asked, field))
-    if asked.consistencygroup_id:
-        raise UNSUPPORTED(what="Creating a volume with consistencygroup_id")
     if truth(asked.multiattach):
         raise BAD_REQUEST(
             reason="multiattach parameter has been removed. The default behavior is to use multiattach enabled volume "
@@ -274,7 +273,7 @@ def create(service: Volumes, call: Call) -> object:
         source_volid=asked.source_volid,
         metadata=asked.metadata or {},
         backup_id=asked.backup_id if call.version >= (3, 47) else None,
-        group_id=asked.group_id if call.version >= (3, 13) else None,
+        group_id=asked.consistencygroup_id or (asked.group_id if call.version >= (3, 13) else None),
     )
     return _one(service, call, service.create(call.context, new))
 

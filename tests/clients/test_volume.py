@@ -15,7 +15,8 @@ def settled(cli: Cli, *words: str) -> str:
     """The status of what `words show` shows, once it is at rest; empty once it is gone."""
     for _try in range(40):
         try:
-            status = str(cli(*words)["status"])
+            shown = cli(*words)
+            status = str(shown.get("status") or shown["Status"])
         except CliError:
             return ""
         if not status.endswith("ing"):
@@ -71,7 +72,7 @@ def test_what_administrators_offer(admin: Cli, demo: Cli) -> None:
     assert settled(demo, "volume", "show", "never") == ""
     admin("volume", "type", "delete", "impossible", parse=False)
     binaries = [found["Binary"] for found in admin("volume", "service", "list")]
-    assert binaries == ["cinder-scheduler", "cinder-volume"]
+    assert binaries == ["cinder-backup", "cinder-scheduler", "cinder-volume"]
     assert admin("volume", "backend", "pool", "list")[0]["Name"] == "nephele@file#file"
 
 
@@ -93,3 +94,43 @@ def test_quota(admin: Cli, demo: Cli) -> None:
             demo("volume", "create", "--size", "1", "one-too-many")
     finally:
         admin("quota", "set", "--volumes", "10", "demo", parse=False)
+        admin("quota", "set", "--volumes", "-1", "--volume-type", "__DEFAULT__", "demo", parse=False)
+
+
+def test_backups_groups_and_types_of_them(demo: Cli, admin: Cli) -> None:
+    demo("volume", "create", "--size", "1", "kept")
+    assert settled(demo, "volume", "show", "kept") == "available"
+    for name, words in (("whole", ()), ("more", ("--incremental",))):
+        made = demo("volume", "backup", "create", "--name", name, *words, "kept")
+        assert made["name"] == name
+        assert settled(demo, "volume", "backup", "show", name) == "available"
+    demo("volume", "backup", "restore", "more", "again")
+    assert settled(demo, "volume", "show", "again") == "available"
+    record = admin("volume", "backup", "record", "export", made["id"])
+    assert record["backup_service"].endswith("PosixBackupDriver")
+    demo("volume", "backup", "delete", "more", parse=False)
+    assert settled(demo, "volume", "backup", "show", "more") == ""
+    demo("volume", "backup", "delete", "whole", parse=False)
+    newer = ("--os-volume-api-version", "3.71")
+    admin(*newer, "volume", "group", "type", "create", "together")
+    group = demo(*newer, "volume", "group", "create", "--name", "pair", "together", "__DEFAULT__")
+    assert settled(demo, *newer, "volume", "group", "show", group["ID"]) == "available"
+    demo(*newer, "volume", "group", "delete", group["ID"], parse=False)
+    for name in ("kept", "again"):
+        demo("volume", "delete", name, parse=False)
+        assert settled(demo, "volume", "show", name) == ""
+
+
+def test_services_pools_and_what_is_managed(admin: Cli) -> None:
+    newer = ("--os-volume-api-version", "3.71")
+    binaries = {row["Binary"] for row in admin("volume", "service", "list")}
+    assert binaries == {"cinder-volume", "cinder-scheduler", "cinder-backup"}
+    assert admin("volume", "backend", "pool", "list")[0]["Name"].endswith("@file#file")
+    assert admin(*newer, "block", "storage", "cluster", "list") == []
+    made = admin("volume", "create", "--size", "1", "given")
+    assert settled(admin, "volume", "show", "given") == "available"
+    host = admin("volume", "show", "given")["os-vol-host-attr:host"]
+    listed = admin(*newer, "block", "storage", "volume", "manageable", "list", host)
+    assert any(made["id"] in str(row) for row in listed)
+    admin("volume", "delete", "given", parse=False)
+    assert settled(admin, "volume", "show", "given") == ""

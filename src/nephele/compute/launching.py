@@ -92,12 +92,12 @@ class Launching:
             Refused as the checks find; nothing is changed then.
         """
         started = self.clock.now()
-        flavor = self._flavor(caller, request)
-        image = self._image(caller, request, flavor)
-        key = self._key(caller, request)
         self._check_words(request)
-        planned = disks.plan(disks.with_those_of_image(request, image.properties), flavor.info(), image)
         with self.store.write() as db:
+            flavor = self._flavor(caller, request)
+            image = self._image(caller, request, flavor)
+            key = self._key(caller, request)
+            planned = disks.plan(disks.with_those_of_image(request, image.properties), flavor.info(), image)
             limits = self.quotas.limits(caller.project_id)
             self._check_items(request, limits)
             count = self.quotas.check_servers(

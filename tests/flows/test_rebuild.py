@@ -81,6 +81,22 @@ def test_a_stopped_server_stays_stopped(demo: Any, server: Any) -> None:
     assert show(demo, server.id)["OS-EXT-STS:power_state"] == 4
 
 
+def test_what_the_answer_to_a_rebuild_shows(demo: Any, server: Any) -> None:
+    body = {"imageRef": server.image["id"]}
+    early, later, newest = (
+        act(demo, server.id, "rebuild", body, version).json()["server"]
+        for version in ("2.1", "2.57", "2.100")
+        if settle(demo, server.id) == "ACTIVE"
+    )
+    assert {name for address in early["addresses"]["private"] for name in address} == {"version", "addr"}
+    assert not {"key_name", "user_data", "config_drive", "OS-EXT-STS:vm_state"} & early.keys()
+    assert {"key_name", "user_data"} <= later.keys()
+    assert "OS-EXT-STS:vm_state" not in later
+    assert {"OS-EXT-STS:vm_state", "scheduler_hints", "user_data", "adminPass"} <= newest.keys()
+    assert "OS-EXT-SRV-ATTR:user_data" not in newest
+    assert settle(demo, server.id) == "ACTIVE"
+
+
 def test_a_server_in_error_comes_back_but_not_one_that_never_ran(cloud: RunningCloud, demo: Any, server: Any) -> None:
     def write(values: str) -> None:
         with sqlite3.connect(cloud.state_dir / "nephele.db") as db:

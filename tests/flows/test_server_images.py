@@ -175,3 +175,18 @@ def test_an_image_of_volumes_boots(cloud: RunningCloud, demo: Any) -> None:
     for volume in demo.block_storage.volumes():
         demo.block_storage.wait_for_delete(volume, interval=0.1, wait=10)
     assert_clean(cloud)
+
+
+def test_old_clients_find_the_images_of_a_server(demo: Any, server: Any) -> None:
+    image_id = act(demo, server.id, "createImage", {"name": "found"}).json()["image_id"]
+    image = image_becomes(demo, image_id)
+
+    def found(query: str) -> set[str]:
+        answer = demo.compute.get(f"/images/detail?{query}", microversion="2.35")
+        return {one["id"] for one in answer.json()["images"]}
+
+    for query in (f"server={server.id}", f"server=http://cloud/servers/{server.id}", "type=snapshot&name=found"):
+        assert found(query) == {image_id}
+    assert image_id in found(f"status=ACTIVE&changes-since={image.updated_at}")
+    assert found("status=SAVING") == found("type=backup") == found("changes-since=2999-01-01T00:00:00Z") == set()
+    demo.image.delete_image(image_id)

@@ -3,9 +3,10 @@
 Other parts call `Images` with the context of the user they work for; a compute agent asks over the bus.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -35,7 +36,7 @@ from nephele.image.model import STORE_ID, Change, Image, Limits, NewImage, Statu
 from nephele.image.sources import Regions, Sources
 from nephele.image.transfer import Transfer
 from nephele.kernel.bus import Bus
-from nephele.kernel.clock import SECOND, Clock
+from nephele.kernel.clock import SECOND, Clock, Instant
 from nephele.kernel.context import Context
 from nephele.kernel.ids import Ids
 from nephele.kernel.policy import Policy
@@ -372,14 +373,29 @@ class Images:
         shown: dict[tuple[str | None, str], bool] = {}
         return tuple(each for each in map(rows.from_row, chosen) if self._shows(caller, each, shown))
 
-    def newest(self, caller: Context, limit: int, marker: str = "", name: str = "") -> tuple[Image, ...]:
-        """At most `limit` images that the caller sees, newest first, behind `marker`; those of a name, or all."""
-        named = (listing.Compare("name", "eq", name),) if name else ()
-        return self.list(caller, Listing(Page(limit, marker, listing.NEWEST_FIRST), compares=named))
+    def newest(
+        self,
+        caller: Context,
+        limit: int,
+        marker: str = "",
+        *,
+        columns: Mapping[str, str | int] = MappingProxyType({}),
+        properties: Mapping[str, str] = MappingProxyType({}),
+        since: Instant = 0,
+    ) -> tuple[Image, ...]:
+        """At most `limit` images that the caller sees, newest first, behind `marker`.
 
-    def alike(self, caller: Context, properties: dict[str, str]) -> tuple[Image, ...]:
+        Those with exactly these values of columns and properties, changed at or after an instant.
+        """
+        wanted = [listing.Compare(name, "eq", value) for name, value in columns.items()]
+        if since:
+            wanted.append(listing.Compare("updated_at", "gte", since))
+        page = Page(limit, marker, listing.NEWEST_FIRST)
+        return self.list(caller, Listing(page, compares=tuple(wanted), properties=dict(properties)))
+
+    def alike(self, caller: Context, properties: Mapping[str, str]) -> tuple[Image, ...]:
         """The newest 1,000 images that the caller sees and that have these properties, newest first."""
-        return self.list(caller, Listing(Page(1000, "", listing.NEWEST_FIRST), properties=properties))
+        return self.newest(caller, 1000, properties=properties)
 
     def _shows(self, caller: Context, image: Image, known: dict[tuple[str | None, str], bool]) -> bool:
         """Whether the policy shows the image; asked once for each owner and visibility."""

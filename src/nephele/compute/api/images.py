@@ -8,7 +8,7 @@ from nephele.compute.api.server_bodies import Metadata
 from nephele.compute.api.server_views import links
 from nephele.compute.labels import ITEM_NOT_FOUND
 from nephele.image.model import Change, Image, Status
-from nephele.kernel.clock import iso
+from nephele.kernel.clock import Instant, iso, parse_iso
 from nephele.kernel.errors import BAD_REQUEST, Error, Refused
 from nephele.web.call import Call
 from nephele.web.paging import next_href, read_limit
@@ -66,11 +66,48 @@ def detail(compute: "Compute", call: Call) -> dict[str, Any]:
 def _listing(compute: "Compute", call: Call, path: str, *, detailed: bool) -> dict[str, Any]:
     text = call.query.get("limit")
     limit = read_limit(call.query, PAGE)
-    found = compute.images.newest(call.context, limit, call.query.get("marker"), call.query.get("name"))
+    found = compute.images.newest(
+        call.context,
+        limit,
+        call.query.get("marker"),
+        columns=_columns(call),
+        properties=_properties(call),
+        since=_since(call.query.get("changes-since")),
+    )
     answer: dict[str, Any] = {"images": [_view(call, image) if detailed else _brief(call, image) for image in found]}
     if text and found and len(found) == limit:
         answer["images_links"] = [{"rel": "next", "href": next_href(call, path, found[-1].id)}]
     return answer
+
+
+def _columns(call: Call) -> dict[str, str | int]:
+    """What is asked of an image's own attributes."""
+    asked: dict[str, str | int] = {}
+    if name := call.query.get("name"):
+        asked["name"] = name
+    if status := call.query.get("status"):
+        asked["status"] = status.lower()
+    for word, column in (("minRam", "min_ram"), ("minDisk", "min_disk")):
+        if call.query.get(word):
+            asked[column] = call.query.whole(word, 0)
+    return asked
+
+
+def _properties(call: Call) -> dict[str, str]:
+    """What is asked of its properties; a server is named by its id or its URL."""
+    asked = {key.removeprefix("property-"): value for key, value in call.query.pairs if key.startswith("property-")}
+    if server := call.query.get("server"):
+        asked["instance_uuid"] = server.rsplit("/", 1)[-1]
+    if kind := call.query.get("type"):
+        asked["image_type"] = kind
+    return asked
+
+
+def _since(text: str) -> Instant:
+    try:
+        return parse_iso(text.replace(" ", "+")) if text else 0
+    except ValueError:
+        raise BAD_REQUEST(reason=f"Invalid filter: changes-since {text!r} is no ISO 8601 time.") from None
 
 
 def show(compute: "Compute", call: Call) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from nephele.compute.api.server_bodies import (
     check_hostname,
     truth,
 )
-from nephele.compute.api.servers import NOT_OF_CHANGES, show
+from nephele.compute.api.servers import before_2_75, show
 from nephele.compute.rebuilding import Wanted
 from nephele.kernel.errors import BAD_REQUEST
 from nephele.web.call import Call
@@ -64,8 +64,9 @@ def rebuild(compute: "Compute", call: Call) -> Reply:
     password = asked.adminPass or secrets.token_urlsafe(9)
     wanted = msgspec.structs.replace(_wanted(asked, call.version), admin_pass=password)
     server = compute.rebuilding.rebuild(call.context, call.path["server_id"], wanted)
-    named = msgspec.json.decode(show(compute, call)["server"], type=dict[str, Raw])
-    body: dict[str, Any] = {name: value for name, value in named.items() if _is_shown(name, call.version)}
+    body = _shown(show(compute, call)["server"], call.version)
+    if call.version >= (2, 54):
+        body["key_name"] = server.key_name
     if call.version >= (2, 57):
         body["user_data"] = server.user_data
     body["adminPass"] = password
@@ -106,8 +107,10 @@ def _address(text: str | UnsetType, version: int) -> str | UnsetType:
     return UNSET if text is UNSET else canonical_ip(text, version)
 
 
-def _is_shown(name: str, version: Version) -> bool:
-    """Whether the answer shows this: before 2.75 not all."""
-    if version >= (2, 75) or (name == "key_name" and version >= (2, 54)):
-        return True
-    return not name.startswith(NOT_OF_CHANGES)
+def _shown(body: Raw, version: Version) -> dict[str, Any]:
+    """The server as the answer shows it."""
+    if version < (2, 75):
+        return before_2_75(body)
+    named: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Raw])
+    named.pop("OS-EXT-SRV-ATTR:user_data", None)
+    return named

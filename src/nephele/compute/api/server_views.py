@@ -252,7 +252,7 @@ def _newer(look: Look, server: Server, around: Around) -> dict[str, Any]:
         body["OS-EXT-SRV-ATTR:hostname"] = server.hostname
     if version >= (2, 96):
         body["pinned_availability_zone"] = server.pinned_zone
-    if version >= (2, 100) and single:
+    if version >= (2, 100):
         body["scheduler_hints"] = _hints(server)
     return body
 

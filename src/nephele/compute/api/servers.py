@@ -199,10 +199,19 @@ def update(compute: "Compute", call: Call) -> dict[str, Any]:
         values["pinned_zone"] = _pin(server, change.pinned_availability_zone)
     compute.servers.update(call.context, call.path["server_id"], **values)
     body = show(compute, call)["server"]
-    if call.version < (2, 75):
-        named = msgspec.json.decode(body, type=dict[str, Raw])
-        body = {name: value for name, value in named.items() if not name.startswith(NOT_OF_CHANGES)}
-    return {"server": body}
+    return {"server": body if call.version >= (2, 75) else before_2_75(body)}
+
+
+def before_2_75(body: Raw) -> dict[str, Any]:
+    """What the answer to a change showed of a server before 2.75."""
+    named = msgspec.json.decode(body, type=dict[str, Raw])
+    shown: dict[str, Any] = {name: value for name, value in named.items() if not name.startswith(NOT_OF_CHANGES)}
+    networks = msgspec.json.decode(named["addresses"], type=dict[str, list[dict[str, Any]]])
+    shown["addresses"] = {
+        network: [{name: address[name] for name in ("version", "addr")} for address in addresses]
+        for network, addresses in networks.items()
+    }
+    return shown
 
 
 def _pin(server: Server, zone: str | None) -> str | None:

@@ -173,7 +173,7 @@ def _moved(parts: Parts, db: sa.Connection, work: Work[Move]) -> None:
     values: dict[str, object] = {"migration_status": "success", "previous_status": None}
     if data.type_id:
         kind = Types.get(db, data.type_id)
-        values |= {"type_id": kind.id, "multiattach": kind.multiattach, "migration_status": None}
+        values |= {"type_id": kind.id, "multiattach": kind.multiattach}
     rows.move(db, data.volume_id, None, status=data.before, updated_at=parts.clock.now(), **values)
 
 
@@ -182,7 +182,7 @@ def _not_moved(parts: Parts, db: sa.Connection, work: Work[Move], failure: Failu
     if _has_moved(parts, work):
         _moved(parts, db, work)
         return
-    values = {"status": data.before, "previous_status": None, "migration_status": None if data.type_id else "error"}
+    values = {"status": data.before, "previous_status": None, "migration_status": "error"}
     rows.move(db, data.volume_id, (V.MAINTENANCE, V.RETYPING, data.before), updated_at=parts.clock.now(), **values)
     action = "retype volume" if data.type_id else "migrate volume"
     UserMessages(parts).tell(work.context, data.project_id, "VOLUME", data.volume_id, action, failure.message)

@@ -102,7 +102,7 @@ def test_a_retype_moves_where_it_has_to_and_may(two: Cinder) -> None:
     wish = {"new_type": "elsewhere", "migration_policy": "on-demand"}
     assert two.act(volume["id"], "os-retype", wish).status_code == 202
     found = two.settled(f"/volumes/{volume['id']}", as_="admin")
-    assert (found["status"], found["volume_type"], found["migration_status"]) == ("available", "elsewhere", None)
+    assert (found["status"], found["volume_type"], found["migration_status"]) == ("available", "elsewhere", "success")
     assert found["os-vol-host-attr:host"] == OTHER
     (disk,) = (two.volumes.parts.backends[1].root).glob("volume-*")  # type: ignore[attr-defined]
     with disk.open("rb") as file:

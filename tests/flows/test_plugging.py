@@ -203,3 +203,4 @@ def test_volumes_in_novas_words(demo: Any, server: Any) -> None:
     demo.block_storage.wait_for_delete(taken, interval=0.02, wait=10)
     assert call(demo, "DELETE", f"{path}/{volume.id}").status_code == 202
     assert call(demo, "GET", f"{path}/{server.id}").status_code == 404
+    assert call(demo, "GET", f"{path}/").status_code == 404

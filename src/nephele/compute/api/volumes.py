@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from nephele.compute.api.server_bodies import Bool, truth
 from nephele.kernel.clock import iso_micros
-from nephele.kernel.errors import BAD_REQUEST, Error, Refused
+from nephele.kernel.errors import BAD_REQUEST, NOT_FOUND, Error, Refused
 from nephele.volume.model import Attachment, Snapshot, Volume
 from nephele.web.call import Call
 
@@ -39,7 +39,9 @@ class SnapshotBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def index(compute: "Compute", call: Call) -> dict[str, Any]:
-    """The project's volumes; `/detail` says no more of them."""
+    """The project's volumes; `/detail` says no more of them.  With a slash at the end, it is a volume without an id."""
+    if call.request.scope["path"].endswith("/"):
+        raise NOT_FOUND()
     found = _part(call, compute.volumes.of_project(call.context))
     attached = compute.volumes.attachments_of_volumes([volume.id for volume in found])
     return {"volumes": [_volume(volume, attached.get(volume.id, [])) for volume in found]}

@@ -39,8 +39,10 @@ def median_us(work: Callable[[], object], rounds: int = 300) -> float:
     return statistics.median(times) / 1000
 
 
-def over_http(identity: Identity, token: str) -> Callable[[], object]:
-    """`GET /v3/auth/tokens` through the whole edge, without a socket."""
+def over_http(
+    identity: Identity, token: str, path: str = "/identity/v3/auth/tokens", query: str = ""
+) -> Callable[[], object]:
+    """GET, by default of `/v3/auth/tokens`, through the whole edge, without a socket."""
     app = build([api(identity)], Edge(identity.verify, identity.ids, None, ""))
     loop = asyncio.new_event_loop()
     headers = [(b"host", b"cloud:8774"), (b"x-auth-token", token.encode()), (b"x-subject-token", token.encode())]
@@ -50,9 +52,9 @@ def over_http(identity: Identity, token: str) -> Callable[[], object]:
         "http_version": "1.1",
         "method": "GET",
         "scheme": "http",
-        "path": "/identity/v3/auth/tokens",
-        "raw_path": b"/identity/v3/auth/tokens",
-        "query_string": b"",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
         "root_path": "",
         "headers": headers,
         "server": ("cloud", 8774),

@@ -131,6 +131,7 @@ RULES: dict[str, str] = {
     "get_network_ip_availability": _ADMIN_OR_SERVICE,
     "get_quota": _READER,  # upstream's newest asks for a manager, and `openstack quota show` then fails for all others
     "get_availability_zone": "rule:admin_only or role:reader",
+    "get_rule_type": "rule:admin_only or role:reader",
     "get_auto_allocated_topology": _READER,
     "delete_auto_allocated_topology": _MEMBER,
 }

@@ -28,6 +28,7 @@ def _facts(credential: Credential) -> Facts:
 
 def index(identity: Identity, call: Call) -> views.View:
     """List the credentials that the caller may see."""
+    call.enforce("identity:list_credentials", _owned_by(call.context.user_id))
     found = identity.credentials.find(call.query.pairs)
     mine = [it for it in found if call.may("identity:get_credential", _facts(it))]
     return views.listing(call, "credentials", [_view(call, it) for it in mine])

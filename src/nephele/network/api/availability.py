@@ -94,9 +94,10 @@ def floating_pools(service: Networks, call: Call) -> dict[str, Any]:
             .where(_networks.c.external, _subnets.c.ip_version == 4, *seen)
         )
         names = ("subnet_id", "subnet_name", "cidr", "network_id", "network_name")
+        may = work.may("get_floatingip_pool")
         rows = [dict(zip(names, row, strict=True)) for row in work.db.execute(found, {"me": work.me})]
     mine = {"project_id": call.context.project_id, "tenant_id": call.context.project_id}
-    return {"floatingip_pools": [row | mine for row in rows]}
+    return {"floatingip_pools": [row | mine for row in rows if may]}
 
 
 def providers(_service: Networks, _call: Call) -> dict[str, Any]:

@@ -196,14 +196,18 @@ def delete(held: Held, service: Networks, call: Call) -> None:
         delete_rule(work, *held(work, call, "delete"))
 
 
-def rule_types(_service: Networks, call: Call) -> dict[str, Any]:
+def rule_types(service: Networks, call: Call) -> dict[str, Any]:
     """The kinds of rules that hosts enforce; with `all_rules`, those too that are only written down."""
+    with service.core.reading(call.context) as work:
+        work.enforce("get_rule_type")
     kinds = RULE_KINDS if call.query.flag("all_rules") else ENFORCED
     return {"rule_types": [{"type": kind} for kind in kinds]}
 
 
-def rule_type(_service: Networks, call: Call) -> dict[str, Any]:
+def rule_type(service: Networks, call: Call) -> dict[str, Any]:
     """Who enforces a kind of rule, and what its values may be."""
+    with service.core.reading(call.context) as work:
+        work.enforce("get_rule_type")
     kind = call.path["id"]
     if kind not in ENFORCED:
         raise QOS_TYPE_NOT_FOUND(id=kind)

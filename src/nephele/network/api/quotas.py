@@ -22,7 +22,7 @@ def index(service: Networks, call: Call) -> dict[str, Any]:
     """The projects that have limits of their own: all for an administrator, else the caller's."""
     with service.core.reading(call.context) as work:
         projects = projects_with_quotas(work)
-        seen = projects if work.everything else [one for one in projects if one == work.me]
+        seen = [one for one in projects if work.may("get_quota", {"project_id": one})]
         return {"quotas": [{**quota_of(work, one), "project_id": one, "tenant_id": one} for one in seen]}
 
 

@@ -118,3 +118,32 @@ def test_pools_scopes_groups_and_sharing(demo: Cli, blue: str) -> None:
     shared = demo("network", "rbac", "create", "--type", "network", "--action", "access_as_shared",
                   "--target-project", "admin", blue)  # fmt: skip
     demo("network", "rbac", "delete", shared["id"], parse=False)
+
+
+def test_limits_trunks_and_meters(demo: Cli, admin: Cli, blue: str) -> None:
+    slow, trunk, meter = (f"{kind}-{blue}" for kind in ("slow", "trunk", "meter"))
+    admin("network", "qos", "policy", "create", "--share", slow)
+    admin("network", "qos", "rule", "create", "--type", "bandwidth-limit", "--max-kbps", "1000", "--egress", slow)
+    admin("network", "qos", "rule", "create", "--type", "minimum-bandwidth", "--min-kbps", "9", "--egress", slow)
+    demo("port", "create", "--network", blue, "parent")
+    demo("port", "create", "--network", blue, "child")
+    with pytest.raises(CliError, match="minimum_bandwidth is not supported by port"):
+        demo("port", "set", "--qos-policy", slow, "child", parse=False)
+    rules = {rule["Type"]: rule["ID"] for rule in admin("network", "qos", "rule", "list", slow)}
+    admin("network", "qos", "rule", "delete", slow, rules["minimum_bandwidth"], parse=False)
+    demo("port", "set", "--qos-policy", slow, "child", parse=False)
+    with pytest.raises(CliError, match=f"is used by port {demo('port', 'show', 'child')['id']}"):
+        admin("network", "qos", "policy", "delete", slow, parse=False)
+    subport = "port=child,segmentation-type=vlan,segmentation-id=7"
+    demo("network", "trunk", "create", "--parent-port", "parent", "--subport", subport, trunk)
+    (listed,) = demo("network", "subport", "list", "--trunk", trunk)
+    assert (listed["Segmentation Type"], listed["Segmentation ID"]) == ("vlan", 7)
+    with pytest.raises(CliError, match="currently a parent port for trunk"):
+        demo("port", "delete", "parent", parse=False)
+    demo("network", "trunk", "delete", trunk, parse=False)
+    demo("port", "delete", "parent", "child", parse=False)
+    admin("network", "qos", "policy", "delete", slow, parse=False)
+    admin("network", "meter", "create", meter)
+    rule = admin("network", "meter", "rule", "create", "--remote-ip-prefix", "10.77.0.0/24", meter)
+    assert (rule["direction"], rule["remote_ip_prefix"]) == ("ingress", "10.77.0.0/24")
+    admin("network", "meter", "delete", meter, parse=False)

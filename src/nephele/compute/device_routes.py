@@ -41,9 +41,9 @@ DEVICE_ROUTES = [
     Route("GET", PORTS, server_interfaces.index, rule("os-attach-interfaces:list")),
     Route("GET", PORT, server_interfaces.show, rule("os-attach-interfaces:show")),
     Route("POST", PORTS, server_interfaces.attach, rule("os-attach-interfaces:create"), server_interfaces.Attachment,
-          until=(2, 48), waits=True),
+          until=(2, 48)),
     Route("POST", PORTS, server_interfaces.attach, rule("os-attach-interfaces:create"),
-          server_interfaces.TaggedAttachment, since=(2, 49), waits=True),
+          server_interfaces.TaggedAttachment, since=(2, 49)),
     Route("DELETE", PORT, server_interfaces.detach, rule("os-attach-interfaces:delete"), status=202),
 
     Route("POST", f"{SERVER}/remote-consoles", remote_consoles.create, rule("os-remote-consoles"),

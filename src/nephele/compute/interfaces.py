@@ -1,7 +1,7 @@
 """Network interfaces of servers, as users plug them in and out."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import sqlalchemy as sa
 
@@ -29,8 +29,13 @@ from nephele.network.messages import AllocatePorts, BoundPort, NicRequest
 from nephele.network.model import ServerPort, bridge_name, tap_name
 from nephele.network.service import Networks
 
-WAIT = 120.0
-"""Seconds that a caller waits for an interface at most; the work goes on after that."""
+
+class Attaching(NamedTuple):
+    """A port on its way to a guest, and the operation that brings it there."""
+
+    server_id: str
+    port_id: str
+    operation_id: str
 
 
 class Interfaces:
@@ -53,15 +58,11 @@ class Interfaces:
         port_id: str = "",
         address: str = "",
         tag: str = "",
-    ) -> str:
-        """Give a server one more port and wait until its guest has it; without any of them, of the only network.
-
-        Returns:
-            the port's id.
+    ) -> Attaching:
+        """Give a server one more port, by default on its project's only network; `is_over` tells when its guest has it.
 
         Raises:
-            As `Servers.check`; NETWORK_MISSING, NETWORK_CONFLICT, BAD_NETWORK, PORT_QUOTA, NO_NETWORK as Neutron says;
-            INTERFACE_FAILED where the host could not plug it.
+            As `Servers.check`; NETWORK_MISSING, NETWORK_CONFLICT, BAD_NETWORK, PORT_QUOTA, NO_NETWORK as Neutron says.
         """
         asked = NicRequest(network_id=network_id, port_id=port_id, fixed_ip=address, tag=tag)
         with self.store.write() as db:
@@ -70,11 +71,18 @@ class Interfaces:
             named = NicRequest(network_id=port.network_id, port_id=port.port_id, tag=tag)
             self._set_nics(db, server, (*server.nics, named))
             work = self.servers.accept(caller, server, "attach_interface", Interface(port=port))
-        failure = self.servers.engine.wait(work, WAIT)
-        if failure is not None:
+        return Attaching(server_id, port.port_id, work)
+
+    def is_over(self, attaching: Attaching) -> bool:
+        """Whether the guest has the port.
+
+        Raises INTERFACE_FAILED where the host could not plug it, NETWORK_CONFLICT where a delete came between.
+        """
+        _kind, over, failure = self.servers.engine.outcome(attaching.operation_id)
+        if failure is not None and over:
             error = NETWORK_CONFLICT if failure.code == INTERRUPTED.code else INTERFACE_FAILED
-            raise error(server_id=server_id, reason=failure.message)
-        return port.port_id
+            raise error(server_id=attaching.server_id, reason=failure.message)
+        return over
 
     def detach(self, caller: Context, server_id: str, port_id: str) -> None:
         """Accept that a port is taken from a server.  Raises as `Servers.check`, INTERFACE_NOT_FOUND."""

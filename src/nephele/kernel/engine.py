@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -52,6 +52,14 @@ class Run(Struct, frozen=True):
     """Wakes an engine for one operation."""
 
     operation_id: str
+
+
+class Outcome(NamedTuple):
+    """How an operation stands."""
+
+    kind: str
+    over: bool
+    failure: Failure | None
 
 
 RUN = Method("conductor.run", Run, type(None))
@@ -293,17 +301,20 @@ class Engine:
 
         Raises NOT_OVER after `timeout` seconds; the operation goes on.
         """
-        query = sa.select(operations.c.kind, operations.c.state, operations.c.failure).where(operations.c.id == id)
         deadline, pause = time.monotonic() + timeout, 0.001
-        while True:
-            with self.store.read() as db:
-                row = db.execute(query).one()
-            if row.state not in OPEN:
-                return row.failure  # type: ignore[no-any-return]
+        while not (ended := self.outcome(id)).over:
             if time.monotonic() > deadline:
-                raise NOT_OVER(kind=row.kind, timeout=timeout)
+                raise NOT_OVER(kind=ended.kind, timeout=timeout)
             time.sleep(pause)
             pause = min(pause * 1.5, 0.1)
+        return ended.failure
+
+    def outcome(self, id: str) -> Outcome:
+        """Whether an operation is over, and why it failed if it did; looks, and does not wait."""
+        c = operations.c
+        with self.store.read() as db:
+            row = db.execute(sa.select(c.kind, c.state, c.failure).where(c.id == id)).one()
+        return Outcome(row.kind, row.state not in OPEN, row.failure)
 
     # -- driving -----------------------------------------------------------------------------------------------
 

@@ -1,5 +1,7 @@
 """A server's network interfaces, and the old actions on its addresses."""
 
+import asyncio
+import time
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,7 +9,7 @@ from msgspec import Meta, Struct
 
 from nephele.compute import nics
 from nephele.compute.api.server_bodies import Tag
-from nephele.compute.errors import FLOATING_MISSING, INTERFACE_NOT_FOUND
+from nephele.compute.errors import FLOATING_MISSING, INTERFACE_FAILED, INTERFACE_NOT_FOUND
 from nephele.compute.model import Server
 from nephele.kernel.errors import BAD_REQUEST, CONFLICT, Refused
 from nephele.network.model import ServerPort
@@ -16,6 +18,8 @@ from nephele.web.call import Call
 if TYPE_CHECKING:
     from nephele.compute.service import Compute
 
+WAIT = 120.0
+"""Seconds that a caller waits for an interface at most; the work goes on after that."""
 Id = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$")]
 
 
@@ -83,15 +87,15 @@ def show(compute: "Compute", call: Call) -> dict[str, Any]:
     return _shown(compute, call, call.path["port_id"])
 
 
-def attach(compute: "Compute", call: Call) -> dict[str, Any]:
-    """Plug a port in; the answer comes when the guest has it."""
+async def attach(compute: "Compute", call: Call) -> dict[str, Any]:
+    """Plug a port in; the answer comes when the guest has it, and no thread waits for that."""
     asked: NewInterface = call.body.interfaceAttachment
     address = _address(asked.fixed_ips[0].ip_address) if asked.fixed_ips else ""
     if asked.net_id and asked.port_id:
         raise BAD_REQUEST(reason="Must not input both network_id and port_id")
     if address and not asked.net_id:
         raise BAD_REQUEST(reason="Must input network_id when request IP address")
-    port_id = compute.interfaces.attach(
+    begun = compute.interfaces.attach(
         call.context,
         call.path["server_id"],
         network_id=asked.net_id,
@@ -99,7 +103,15 @@ def attach(compute: "Compute", call: Call) -> dict[str, Any]:
         address=address,
         tag=asked.tag if isinstance(asked, TaggedInterface) else "",
     )
-    return _shown(compute, call, port_id)
+    deadline, pause = time.monotonic() + WAIT, 0.002
+    while not compute.interfaces.is_over(begun):
+        if time.monotonic() > deadline:
+            raise INTERFACE_FAILED(
+                server_id=begun.server_id, reason=f"it was not plugged within {WAIT:g} s; it goes on"
+            )
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
+    return _shown(compute, call, begun.port_id)
 
 
 def detach(compute: "Compute", call: Call) -> None:

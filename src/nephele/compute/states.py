@@ -83,10 +83,22 @@ class States:
         return self._write(db, server_id, deleting, _ARRIVE, fault=None, progress=0, **values)
 
     def fail(
-        self, db: sa.Connection, server_id: str, vm_state: Vm | None, fault: Fault | None, *, deleting: bool = False
+        self,
+        db: sa.Connection,
+        server_id: str,
+        vm_state: Vm | None,
+        fault: Fault | None,
+        power_state: PowerState = PowerState.NOSTATE,
+        *,
+        deleting: bool = False,
     ) -> Shown | None:
-        """A command has failed: the state it leaves (None: as it was) and why (None: it was interrupted)."""
+        """A command has failed: the state it leaves (None: as it was) and why (None: it was interrupted).
+
+        `power_state` is what the host said last of the guest, NOSTATE where it said nothing.
+        """
         values: dict[str, Any] = {"task_state": Task.NONE}
+        if power_state is not PowerState.NOSTATE:
+            values["power_state"] = power_state
         if vm_state is not None:
             values["vm_state"] = vm_state
         if fault is not None:

@@ -116,7 +116,8 @@ def fail(conductor: Conductor, db: sa.Connection, work: Work[Any], vm_state: Vm 
         vm_state = Vm.ERROR
     now = conductor.clock.now()
     fault = Fault(code=failure.status, message=failure.message, details=failure.details, created_at=now)
-    _remember(work, conductor.states.fail(db, work.subject, vm_state, fault, deleting=work.kind == "delete"))
+    deleting, power = work.kind == "delete", work.data.power_state
+    _remember(work, conductor.states.fail(db, work.subject, vm_state, fault, power, deleting=deleting))
 
 
 def _remember(work: Work[Any], shown: Shown | None) -> None:

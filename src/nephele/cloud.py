@@ -142,6 +142,7 @@ class Cloud:
         told = self.settings.images
         return Images(
             *(self.store, self.clock, self.ids, self.settings.state_dir / "images", rules),
+            stores=dict(told.stores),
             limits=Limits(
                 size=told.max_size,
                 virtual_size=told.max_virtual_size,

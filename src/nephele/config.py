@@ -1,5 +1,6 @@
 """What can be set, in one place; the command line and an optional TOML file fill it in."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -70,6 +71,7 @@ class ImageSettings(Struct, frozen=True, forbid_unknown_fields=True):
         max_virtual_size: bytes of the disk that an image describes.
         project_size: bytes of all images of one project; -1: any number.
         project_images: images of one project; -1: any number.
+        stores: directories that are more stores of images, by name, besides the state directory's, which is `local`.
         trusted_hosts: hosts that `web-download` may fetch from although their addresses are not public.
     """
 
@@ -77,7 +79,13 @@ class ImageSettings(Struct, frozen=True, forbid_unknown_fields=True):
     max_virtual_size: int = 16 << 40
     project_size: int = -1
     project_images: int = -1
+    stores: dict[str, Path] = field(default_factory=dict)
     trusted_hosts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.stores:
+            if name == "local" or not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name):
+                raise ValueError(f"images.stores: {name!r} is no name for another store")
 
 
 class VolumeBackend(Struct, frozen=True, forbid_unknown_fields=True):

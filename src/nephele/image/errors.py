@@ -97,6 +97,8 @@ BAD_URI = Error(
 )
 FETCH_FAILED = Error("image.fetch_failed", 400, "Could not fetch {uri}: {reason}")
 STORE_UNKNOWN = Error("image.store_unknown", 409, "The selected store {store} is not available on this node.")
+NO_SUCH_STORE = Error("image.no_such_store", 400, "Unknown store identifier {store}.")
+NOT_IN_STORE = Error("image.not_in_store", 404, "Image {image_id} is not in the store {store}.")
 LAST_STORE = Error(
     "image.last_store",
     403,

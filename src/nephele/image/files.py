@@ -1,6 +1,7 @@
 """Where images' data is: one file an image, named by its id, whole or not there.
 
-    DIR/<id>                     the data of an active image
+    DIR/<id>                     the data of an active image, in the store `local`
+    OTHER/<id>                   the same, in another store: a directory that may be on another file system
     DIR/staged/<id>              data that waits for its import
     DIR/incoming/<server>/<id>…  data on its way in, by the server that writes it
 
@@ -12,12 +13,13 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from nephele.image.errors import DATA_TOO_LARGE, DISK_FULL, DISK_TOO_LARGE
 from nephele.image.formats import Inspection
-from nephele.image.model import Limits, Written
+from nephele.image.model import STORE_ID, Limits, Written
 
 CHUNK = 1 << 20
 """Bytes read, hashed and written at once."""
@@ -29,19 +31,60 @@ class Files:
     """The image directory.
 
     Args:
-        root: the directory; made where it is not there.
+        root: the directory, which is the store `local`; made where it is not there.
         server: this server's name, for its own folder of unfinished data.
+        others: the directories of other stores by name.
     """
 
-    def __init__(self, root: Path, server: str) -> None:
+    def __init__(self, root: Path, server: str, others: dict[str, Path] | None = None) -> None:
         self.root = root.absolute()
+        self._roots = {STORE_ID: self.root}
+        for name, directory in (others or {}).items():
+            directory.mkdir(parents=True, exist_ok=True)
+            self._roots[name] = directory.absolute()
         self._incoming = self.root / "incoming" / server
         self._incoming.mkdir(parents=True, exist_ok=True)
         (self.root / "staged").mkdir(exist_ok=True)
 
-    def path(self, image_id: str) -> Path:
-        """The data of an active image."""
-        return self.root / image_id
+    @property
+    def stores(self) -> tuple[str, ...]:
+        """The names of all stores; the first one is the default."""
+        return tuple(self._roots)
+
+    def root_of(self, store: str) -> Path:
+        """The directory of a store."""
+        return self._roots[store]
+
+    def path(self, image_id: str, store: str = STORE_ID) -> Path:
+        """The data of an active image in one of its stores."""
+        return self._roots[store] / image_id
+
+    def place(self, unfinished: Path, image_id: str, store: str) -> None:
+        """Move a finished file to a store; where that is on another file system, by a copy."""
+        target = self.path(image_id, store)
+        try:
+            unfinished.replace(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            self._copy(unfinished, target)
+            unfinished.unlink()
+
+    def copy(self, image_id: str, source: str, target: str) -> None:
+        """Bring an image's data from one store to another.  Raises DISK_FULL; OSError where a store is not well."""
+        self._copy(self.path(image_id, source), self.path(image_id, target))
+
+    @staticmethod
+    def _copy(source: Path, target: Path) -> None:
+        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:
+            shutil.copyfile(source, part)
+            part.replace(target)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DISK_FULL() from error
+            raise
 
     def staged(self, image_id: str) -> Path:
         """The data that waits for its import."""
@@ -60,14 +103,16 @@ class Files:
 
     def of_others(self, known: set[str], before: float) -> tuple[Path, ...]:
         """Files that belong to no image of `known` and were last written before that (seconds since the epoch)."""
-        mine = [*self.root.iterdir(), *(self.root / "staged").iterdir()]
+        mine = [path for root in self._roots.values() for path in root.iterdir()]
+        mine += (self.root / "staged").iterdir()
         return tuple(
             path for path in mine if path.name not in known and path.is_file() and path.stat().st_mtime < before
         )
 
     def remove(self, image_id: str) -> None:
         """Remove an image's data, staged or not.  Idempotent."""
-        self.path(image_id).unlink(missing_ok=True)
+        for store in self._roots:
+            self.path(image_id, store).unlink(missing_ok=True)
         self.staged(image_id).unlink(missing_ok=True)
 
 

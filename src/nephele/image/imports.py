@@ -22,6 +22,7 @@ from nephele.image.errors import (
     IMPORT_CONFLICT,
     LAST_STORE,
     NOT_ACTIVE_IN_STORE,
+    NOT_IN_STORE,
     STORE_UNKNOWN,
     TASK_NOT_FOUND,
 )
@@ -83,11 +84,12 @@ class Imports:
             images.transfer.check_quota(db, image, 0)
             task = self._task(caller, image, asked)
             tasks.insert(db, task, self._server)
-            if asked.method.name == ImportMethod.COPY_IMAGE:  # there is one store, and an active image is in it
+            targets = self._targets(image, asked)
+            if not targets:  # a copy to stores that all have it
                 self._unlock(db, image_id)
                 tasks.finish(db, task.id, images.clock.now(), result={"image_id": image_id})
                 return
-            properties = {**image.properties, LOCK: task.id, IMPORTING: STORE_ID, FAILED: ""}
+            properties = {**image.properties, LOCK: task.id, IMPORTING: ",".join(targets), FAILED: ""}
             rows.update(db, rows.changed(image, images.clock.now(), properties=properties))
             images.store.after_commit(partial(self._submit, caller, task, image))
 
@@ -135,12 +137,23 @@ class Imports:
         if method == ImportMethod.GLANCE_DIRECT and not self._images.files.staged(image.id).exists():
             raise IMPORT_CONFLICT(reason="The data of the image is still being staged")
         for store in asked.stores:
-            if store != STORE_ID:
+            if store not in self._images.files.stores:
                 raise STORE_UNKNOWN(store=store)
         if method == ImportMethod.COPY_IMAGE and not asked.all_stores:
-            raise BAD_IMPORT(reason=f"Image is already present at store '{STORE_ID}'")
+            there = sorted({*asked.stores} & {*image.stores.split(",")})
+            if there or not asked.stores:
+                raise BAD_IMPORT(reason=f"Image is already present at store '{there[0] if there else image.stores}'")
+
+    def _targets(self, image: Image, asked: ImportRequest) -> list[str]:
+        """The stores that are to get the data."""
+        known = self._images.files.stores
+        wanted = list(known) if asked.all_stores else list(dict.fromkeys(asked.stores)) or [known[0]]
+        if asked.method.name == ImportMethod.COPY_IMAGE:
+            return [store for store in wanted if store not in image.stores.split(",")]
+        return wanted
 
     def _task(self, caller: Context, image: Image, asked: ImportRequest) -> Task:
+        backend = self._targets(image, asked)
         now = self._images.clock.now()
         return Task(
             id=self._images.ids.uuid(),
@@ -150,7 +163,7 @@ class Imports:
             image_id=image.id,
             user_id=caller.user_id,
             request_id=caller.request_id,
-            input={"image_id": image.id, "import_req": msgspec.to_builtins(asked), "backend": [STORE_ID]},
+            input={"image_id": image.id, "import_req": msgspec.to_builtins(asked), "backend": backend},
             result=None,
             message="",
             expires_at=None,
@@ -173,23 +186,71 @@ class Imports:
 
     def _import(self, caller: Context, task: Task, image: Image) -> None:
         images = self._images
+        asked = msgspec.convert(task.input["import_req"], ImportRequest)
+        targets: list[str] = task.input["backend"]
+        if asked.method.name == ImportMethod.COPY_IMAGE:
+            self._copy_existing(task, targets, must=asked.all_stores_must_succeed)
+            return
         with images.store.write() as db:
             now = images.clock.now()
             tasks.start(db, task.id, now)
             if not rows.move(db, image.id, image.status, Status.IMPORTING, now, writer=self._server):
                 raise IMPORT_CONFLICT(reason="The image was deleted or changed before its import began")
-        method = msgspec.convert(task.input["import_req"]["method"], Method)
-        source = self._sources.find(caller, image, method)
+        source = self._sources.find(caller, image, asked.method)
         writer = images.transfer.open(msgspec.structs.replace(image, **source.attributes))
         try:
             source.pour(writer)
             written = writer.finish()
+            images.files.place(writer.path, image.id, targets[0])
+            must = asked.all_stores_must_succeed
+            done, failed = self._copy(image.id, targets[0], targets[1:], must=must)
             with images.store.write() as db:
-                images.transfer.activate(image.id, Status.IMPORTING, writer, written)
-                self._unlock(db, image.id, source=source)
+                images.transfer.mark_active(image.id, Status.IMPORTING, written, [targets[0], *done])
+                self._unlock(db, image.id, failed=",".join(failed), source=source)
                 tasks.finish(db, task.id, images.clock.now(), result={"image_id": image.id})
         finally:
             writer.discard()
+
+    def _copy_existing(self, task: Task, targets: list[str], *, must: bool) -> None:
+        """Copy an active image's data to more stores."""
+        images = self._images
+        with images.store.write() as db:
+            tasks.start(db, task.id, images.clock.now())
+            image = rows.find(db, task.image_id)
+        if image is None:
+            raise IMPORT_CONFLICT(reason="The image was deleted before its import began")
+        done, failed = self._copy(image.id, image.stores.split(",")[0], targets, must=must)
+        with images.store.write() as db:
+            image = rows.find(db, task.image_id)
+            if image is None:
+                images.store.after_commit(lambda: images.files.remove(task.image_id))
+                raise IMPORT_CONFLICT(reason="The image was deleted meanwhile")
+            there = list(dict.fromkeys([*image.stores.split(","), *done]))
+            rows.update(db, rows.changed(image, images.clock.now(), stores=",".join(there)))
+            self._unlock(db, image.id, failed=",".join(failed))
+            tasks.finish(db, task.id, images.clock.now(), result={"image_id": image.id})
+
+    def _copy(self, image_id: str, source: str, targets: list[str], *, must: bool) -> tuple[list[str], list[str]]:
+        """Copy data from one store to others; answers where it is now, and where it could not be stored.
+
+        With `must` it is in all of them, or BAD_IMPORT is raised and it is in none.
+        """
+        files = self._images.files
+        done: list[str] = []
+        failed: list[str] = []
+        for store in targets:
+            try:
+                files.copy(image_id, source, store)
+            except (OSError, Refused) as error:
+                log.warning("image %s was not copied to store %s: %s", image_id, store, error)
+                failed.append(store)
+                if must:
+                    for copy in done:
+                        files.path(image_id, copy).unlink(missing_ok=True)
+                    raise BAD_IMPORT(reason=f"The data could not be stored in {store}") from error
+            else:
+                done.append(store)
+        return done, failed
 
     def _unlock(self, db: sa.Connection, image_id: str, *, failed: str = "", source: Source | None = None) -> None:
         """No import works on the image any more; what its source said of it is true of it now."""
@@ -210,8 +271,10 @@ class Imports:
                 rows.delete(db, task.image_id)
             for status in (Status.IMPORTING, Status.UPLOADING):
                 rows.move(db, task.image_id, status, Status.QUEUED, now, size=None, virtual_size=None)
-            self._unlock(db, task.image_id, failed=STORE_ID)
-            images.store.after_commit(lambda: images.files.remove(task.image_id))
+            self._unlock(db, task.image_id, failed=",".join(task.input.get("backend", [STORE_ID])))
+            image = rows.find(db, task.image_id)
+            if image is None or image.status == Status.QUEUED:
+                images.store.after_commit(lambda: images.files.remove(task.image_id))
 
     def recover(self) -> None:
         """After a crash: the tasks that this server was running have failed."""
@@ -248,12 +311,20 @@ class Imports:
     def remove_from_store(self, caller: Context, image_id: str, store: str) -> None:
         """Remove an image's data from one of its stores, never from the last one.
 
-        Raises STORE_UNKNOWN, NOT_ACTIVE_IN_STORE, FORBIDDEN or LAST_STORE.
+        Raises STORE_UNKNOWN, NOT_ACTIVE_IN_STORE, FORBIDDEN, NOT_IN_STORE or LAST_STORE.
         """
-        if store != STORE_ID:
+        images = self._images
+        if store not in images.files.stores:
             raise STORE_UNKNOWN(store=store)
-        with self._images.store.read() as db:
-            image = self._images.access.find(db, caller, image_id, "delete_image_location")
-        if image.status != Status.ACTIVE:
-            raise NOT_ACTIVE_IN_STORE()
-        raise LAST_STORE()
+        with images.store.write() as db:
+            image = images.access.find(db, caller, image_id, "delete_image_location")
+            if image.status != Status.ACTIVE:
+                raise NOT_ACTIVE_IN_STORE()
+            there = image.stores.split(",")
+            if store not in there:
+                raise NOT_IN_STORE(image_id=image_id, store=store)
+            if len(there) == 1:
+                raise LAST_STORE()
+            there.remove(store)
+            rows.update(db, rows.changed(image, images.clock.now(), stores=",".join(there)))
+            images.store.after_commit(lambda: images.files.path(image_id, store).unlink(missing_ok=True))

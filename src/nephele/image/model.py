@@ -94,6 +94,7 @@ class Image(Struct, frozen=True, gc=False):
     os_hash_algo: str | None
     os_hash_value: str | None
     stores: str
+    """Names of the stores that have its data, between commas; empty: it has none."""
     created_at: Instant
     updated_at: Instant
     tags: list[str]

@@ -48,6 +48,11 @@ YOUNG = 3600
 """Seconds within which a file without an image is not taken for an orphan."""
 
 
+def stores_of(image: Image) -> tuple[str, ...]:
+    """The names of the stores that have an image's data."""
+    return tuple(image.stores.split(",")) if image.stores else ()
+
+
 class Images:
     """The image service.
 
@@ -59,6 +64,7 @@ class Images:
         policy: `policy.RULES`, or an operator's.
         server: this process's name among those that share database and directory.
         limits: how much is accepted.
+        stores: directories of more stores, by name, besides the image directory, which is `local`.
         web: what imports may fetch from.
         regions: where other Glances are.
     """
@@ -73,6 +79,7 @@ class Images:
         *,
         server: str = "local",
         limits: Limits | None = None,
+        stores: dict[str, Path] | None = None,
         web: Web | None = None,
         regions: Regions | None = None,
     ) -> None:
@@ -83,7 +90,7 @@ class Images:
         self.access = Access(policy)
         self.members = Members(store, clock, self.access, self.limits)
         self.metadefs = Metadefs(store, clock, policy)
-        self.files = Files(data_dir, server)
+        self.files = Files(data_dir, server, stores)
         self.pool = ThreadPoolExecutor(8, thread_name_prefix="image-data")
         self.workers = ThreadPoolExecutor(4, thread_name_prefix="image-task")
         self.web = web or Web()
@@ -134,7 +141,7 @@ class Images:
             min_disk=image.min_disk,
             min_ram=image.min_ram,
             properties=image.properties,
-            path=str(self.files.path(image.id)),
+            path=str(self.data_path(image)),
         )
 
     def show(self, caller: Context, image_id: str) -> Image:
@@ -245,17 +252,22 @@ class Images:
         self.transfer.seed(image, source)
         return image.id
 
+    def data_path(self, image: Image) -> Path:
+        """Where an image's data is, or will be: in the first of its stores that is configured."""
+        known = (store for store in stores_of(image) if store in self.files.stores)
+        return self.files.path(image.id, next(known, STORE_ID))
+
     def open_data(self, image: Image) -> Path:
         """The file with an active image's data.  Raises NOT_ACTIVE."""
         if image.status not in (Status.ACTIVE, Status.DEACTIVATED):
             raise NOT_ACTIVE(image_id=image.id, status=image.status)
-        return self.files.path(image.id)
+        return self.data_path(image)
 
     def locations(self, caller: Context, image_id: str) -> tuple[tuple[str, str], ...]:
         """Store and URL of each place where the data is, to other services.  Raises FORBIDDEN."""
         with self.store.read() as db:
             image = self.access.find(db, caller, image_id, "fetch_image_location")
-        return ((STORE_ID, self.files.path(image.id).as_uri()),) if image.stores else ()
+        return tuple((store, self.files.path(image.id, store).as_uri()) for store in stores_of(image))
 
     def add_location(self, caller: Context, image_id: str, url: str) -> None:
         """Name a place where an image's data is already; none of our stores is one that others write to.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from nephele.image import rows
-from nephele.image.errors import FORMATS_MISSING, IMAGE_GONE, QUOTA_FULL, WRONG_STATUS
+from nephele.image.errors import FORMATS_MISSING, IMAGE_GONE, NO_SUCH_STORE, QUOTA_FULL, WRONG_STATUS
 from nephele.image.files import Writer
 from nephele.image.formats import Inspection
 from nephele.image.model import STORE_ID, Image, Status, Written
@@ -36,8 +36,11 @@ class Arrival:
     `writer` takes the chunks; then `complete` or `abandon`.
     """
 
-    def __init__(self, image: Image, writer: Writer, transfer: "Transfer", status: Status) -> None:
+    def __init__(
+        self, image: Image, writer: Writer, transfer: "Transfer", status: Status, store: str = STORE_ID
+    ) -> None:
         self.image = image
+        self.store = store
         self.writer = writer
         self._transfer = transfer
         self._status = status
@@ -51,7 +54,7 @@ class Arrival:
         if self._status == Status.UPLOADING:
             self._transfer.keep_staged(self.image.id, self.writer, written.size)
         else:
-            self._transfer.activate(self.image.id, Status.SAVING, self.writer, written)
+            self._transfer.activate(self.image.id, Status.SAVING, self.writer, written, self.store)
 
     def abandon(self) -> None:
         """Nothing of it stays; the image is queued again.  Idempotent."""
@@ -91,18 +94,20 @@ class Transfer:
         for image_id in stale:
             images.files.remove(image_id)
 
-    def begin(self, caller: Context, image_id: str, expected_size: int = 0) -> Arrival:
-        """Claim a queued image for an upload by the caller.
+    def begin(self, caller: Context, image_id: str, expected_size: int = 0, *, store: str = STORE_ID) -> Arrival:
+        """Claim a queued image for an upload by the caller, to one of the stores.
 
-        Raises FORBIDDEN, FORMATS_MISSING, WRONG_STATUS or QUOTA_FULL.
+        Raises FORBIDDEN, FORMATS_MISSING, WRONG_STATUS, QUOTA_FULL or NO_SUCH_STORE.
         """
         images = self._images
+        if store not in images.files.stores:
+            raise NO_SUCH_STORE(store=store)
         with images.store.write() as db:
             image = images.access.find(db, caller, image_id)
             images.access.check(caller, image, "upload_image")
             self.check_quota(db, image, expected_size)
             self._claim(db, image, Status.SAVING)
-        return Arrival(image, self.open(image), self, Status.SAVING)
+        return Arrival(image, self.open(image), self, Status.SAVING, store)
 
     def begin_staging(self, caller: Context, image_id: str) -> Arrival:
         """Claim a queued image for data that an import will inspect and take over.
@@ -182,11 +187,14 @@ class Transfer:
         written = msgspec.structs.replace(writer.finish(), virtual_size=size)
         self.activate(image.id, Status.SAVING, writer, written)
 
-    def activate(self, image_id: str, status: Status, writer: Writer, written: Written) -> None:
+    def activate(self, image_id: str, status: Status, writer: Writer, written: Written, store: str = STORE_ID) -> None:
         """Place the finished file and make the image active.  Raises IMAGE_GONE, and leaves nothing then."""
+        self._images.files.place(writer.path, image_id, store)
+        self.mark_active(image_id, status, written, [store])
+
+    def mark_active(self, image_id: str, status: Status, written: Written, stores: list[str]) -> None:
+        """The data is in these stores: the image is active.  Raises IMAGE_GONE, and leaves nothing then."""
         images = self._images
-        path = images.files.path(image_id)
-        writer.place(path)
         with images.store.write() as db:
             there = rows.move(
                 db,
@@ -199,10 +207,10 @@ class Transfer:
                 checksum=written.checksum,
                 os_hash_algo=HASH_ALGORITHM,
                 os_hash_value=written.sha512,
-                stores=STORE_ID,
+                stores=",".join(stores),
             )
         if not there:
-            path.unlink(missing_ok=True)
+            images.files.remove(image_id)
             raise IMAGE_GONE(image_id=image_id)
 
     def give_back(self, image_id: str, status: Status) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from nephele.image.api.stream import chunks
 from nephele.image.errors import BAD_RANGE, BAD_SIZE_HEADER, NEEDS_OCTETS, SIZE_MISMATCH, UPLOAD_CUT
 from nephele.image.files import CHUNK, Writer
+from nephele.image.model import STORE_ID
 from nephele.image.service import Images
 from nephele.image.transfer import Arrival
 from nephele.web.call import Call
@@ -22,7 +23,8 @@ _CONTENT_RANGE = re.compile(r"\s*bytes\s+(\d+)\s*-\s*(\d+)\s*/\s*(\d+|\*)\s*")
 async def upload(images: Images, call: Call) -> None:
     """PUT /v2/images/{image_id}/file."""
     expected = announced(call)
-    begin = partial(images.transfer.begin, call.context, call.path["image_id"], expected or 0)
+    store = call.header("X-Image-Meta-Store") or STORE_ID
+    begin = partial(images.transfer.begin, call.context, call.path["image_id"], expected or 0, store=store)
     await _take_in(images, call, begin, expected)
 
 
@@ -101,7 +103,7 @@ async def download(images: Images, call: Call) -> Reply:
         headers["Content-MD5"] = image.checksum
     if call.request.method == "HEAD":
         return Reply(b"", status, headers, "application/octet-stream")
-    body = send(images, images.files.path(image.id), start, end - start)
+    body = send(images, images.data_path(image), start, end - start)
     return Reply(body, status, headers, "application/octet-stream")
 
 

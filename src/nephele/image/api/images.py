@@ -9,7 +9,7 @@ from nephele.image import patch
 from nephele.image.api import views
 from nephele.image.api.filters import read_listing
 from nephele.image.errors import BAD_PATCH_TYPE, READ_ONLY
-from nephele.image.model import IMPORT_METHODS, STORE_ID, Image, NewImage
+from nephele.image.model import IMPORT_METHODS, Image, NewImage
 from nephele.image.service import Images
 from nephele.kernel.errors import BAD_REQUEST
 from nephele.web.call import Call
@@ -30,7 +30,7 @@ def create(images: Images, call: Call) -> Reply:
     headers = {
         "Location": f"/v2/images/{image.id}",
         "OpenStack-image-import-methods": ",".join(IMPORT_METHODS),
-        "OpenStack-image-store-ids": STORE_ID,
+        "OpenStack-image-store-ids": ",".join(images.files.stores),
     }
     return Reply(views.image(image), 201, headers)
 

@@ -14,19 +14,25 @@ def imports(_images: Images, _call: Call) -> dict[str, Any]:
     return {"import-methods": {"description": "Import methods available.", "type": "array", "value": value}}
 
 
-def stores(_images: Images, _call: Call) -> dict[str, Any]:
+def stores(images: Images, _call: Call) -> dict[str, Any]:
     """GET /v2/info/stores."""
-    return {"stores": [_store()]}
+    return {"stores": [_store(name) for name in images.files.stores]}
 
 
 def stores_detail(images: Images, _call: Call) -> dict[str, Any]:
     """GET /v2/info/stores/detail."""
-    properties = {"data_dir": str(images.files.root), "chunk_size": CHUNK, "thin_provisioning": False}
-    return {"stores": [{**_store(), "type": "file", "weight": 0, "properties": properties}]}
+    return {"stores": [{**_store(name), **_detail(images, name)} for name in images.files.stores]}
 
 
-def _store() -> dict[str, Any]:
-    return {"id": STORE_ID, "description": "Files in the image directory", "default": "true"}
+def _detail(images: Images, name: str) -> dict[str, Any]:
+    properties = {"data_dir": str(images.files.root_of(name)), "chunk_size": CHUNK, "thin_provisioning": False}
+    return {"type": "file", "weight": 0, "properties": properties}
+
+
+def _store(name: str) -> dict[str, Any]:
+    if name == STORE_ID:
+        return {"id": name, "description": "Files in the image directory", "default": "true"}
+    return {"id": name, "description": "Files in another directory"}
 
 
 def usage(images: Images, call: Call) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """OpenStack's policy language: from a rule's text to checks that decide and can say why.
 
 Checks are `role:R`, `rule:NAME`, `@` (always), `!` (never), `ATTRIBUTE:%(target attribute)s`,
-`ATTRIBUTE:literal`, `literal:%(target attribute)s`; joined by `and`, `or`, `not` and parentheses.
+`ATTRIBUTE:literal`, `literal:%(target attribute)s`, `field:KIND:ATTRIBUTE=VALUE` (or `=~EXPRESSION`); joined by `and`, `or`, `not` and parentheses.
 An empty text is `@`.
 """
 
@@ -26,8 +26,8 @@ class Check:
     """One check, or several that are joined.
 
     Args:
-        kind: `or`, `and`, `not`, `always`, `never`, `role`, `rule` or `match`.
-        text: as it is written; for `role` and `rule` the name, for `match` both sides.
+        kind: `or`, `and`, `not`, `always`, `never`, `role`, `rule`, `field` or `match`.
+        text: as it is written; for `role` and `rule` the name.
         parts: what is joined.
     """
 
@@ -74,6 +74,11 @@ def _single(words: "_Words") -> Check:
         raise PolicyError(f"{words.name}: {word!r} is not a check in {words.text!r}")
     if kind in ("role", "rule"):
         return Check(kind, value)
+    if kind in ("http", "https"):
+        raise PolicyError(f"{words.name}: {word!r}: checks that ask a server are not supported")
+    if kind == "field":
+        _field(words.name, word)
+        return Check(kind, word)
     return Check("match", word)
 
 
@@ -130,6 +135,8 @@ def compiled(check: Check, rules: Mapping[str, Decide]) -> Decide:
         return lambda caller, target: rules[check.text](caller, target)
     if check.kind == "match":
         return _match(check.text)
+    if check.kind == "field":
+        return _field("", check.text)
     return _always if check.kind == "always" else _never
 
 
@@ -173,6 +180,19 @@ def _match(word: str) -> Decide:
         return have is not None and have != "" and str(have) == str(want)
 
     return check
+
+
+def _field(rule: str, word: str) -> Decide:
+    """`field:networks:shared=True`: an attribute of what is acted on.  Raises PolicyError."""
+    found = re.fullmatch(r"field:[^:]+:(.+?)=(~?)(.*)", word)
+    if not found:
+        raise PolicyError(f"{rule}: {word!r} is not of the form field:KIND:ATTRIBUTE=VALUE")
+    attribute, is_pattern, value = found.groups()
+    try:
+        pattern = re.compile(value if is_pattern else re.escape(value) + "$")
+    except re.error as error:
+        raise PolicyError(f"{rule}: {value!r} is no regular expression: {error}") from None
+    return lambda _caller, target: pattern.match(str(target.get(attribute, ""))) is not None
 
 
 def told(word: str, caller: Context, target: Target) -> str:

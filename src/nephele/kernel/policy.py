@@ -142,6 +142,9 @@ class Policy:
             text, why = f"role:{check.text}", f"has {', '.join(sorted(caller.roles)) or 'no role'}"
         elif check.kind == "match":
             why = told(check.text, caller, target)
+        elif check.kind == "field":
+            name = check.text.split(":", 2)[2].partition("=")[0]
+            why = f"the target's {name} is {target.get(name)!r}"
         return Explanation(text, passed, why, tuple(self._explained(part, caller, target) for part in parts))
 
 

@@ -35,7 +35,20 @@ def test_a_rule_decides(rule: str, caller: str, target: dict[str, object], allow
     assert Policy(RULES).allows(rule, CALLERS[caller], target) is allowed
 
 
-@pytest.mark.parametrize("text", ["role", "(role:a", "role:a or", "rule:nowhere", "role:a role:b", "and"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "role",
+        "(role:a",
+        "role:a or",
+        "rule:nowhere",
+        "role:a role:b",
+        "and",
+        "http://x/y",
+        "field:shared",
+        "field:a:b=~(",
+    ],
+)
 def test_a_rule_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(PolicyError, match="broken"):
         Policy({"broken": text})
@@ -55,9 +68,14 @@ def test_a_refusal_names_the_rule() -> None:
         ("None:%(target.role.domain_id)s", True),
         ("None:%(target.domain.id)s", False),
         ("is_admin:1", True),
+        ("field:networks:shared=True", True),
+        ("field:networks:shared=Tru", False),
+        ("field:networks:router:external=True", False),
+        ("field:port:device_owner=~^network:", True),
+        ("not field:port:device_owner=~^compute:", True),
     ],
 )
 def test_upstreams_other_names(check: str, allowed: bool) -> None:
     caller = Context(request_id="", domain_id="d", roles=frozenset(("admin",)))
-    target = {"target.domain.id": "d", "target.role.domain_id": None}
+    target = {"target.domain.id": "d", "target.role.domain_id": None, "shared": True, "device_owner": "network:dhcp"}
     assert Policy({"rule": check}).allows("rule", caller, target) is allowed

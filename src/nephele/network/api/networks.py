@@ -95,6 +95,7 @@ def of_network(work: Work, values: Values) -> dict[str, object]:
         "project_id": values["project_id"],
         "network:project_id": network.project_id,
         "shared": network.project_id != work.me and bool(shared_among(work, [network.id])),
+        "device_owner": values.get("device_owner", ""),
         "is_network_device": str(values.get("device_owner", "")).startswith("network:"),
     }
 

@@ -103,6 +103,7 @@ def _change(work: Work, old: Port, values: Values) -> Port:
 
 def _target(work: Work, port: Port) -> dict[str, object]:
     return target_on_network(work, port) | {
+        "device_owner": port.device_owner,
         "is_network_device": port.device_owner.startswith("network:"),
         "is_compute_device": port.device_owner.startswith(("compute:", "baremetal:", "manila:")),
     }

@@ -1,7 +1,8 @@
 """OpenStack's policy language: from a rule's text to checks that decide and can say why.
 
 Checks are `role:R`, `rule:NAME`, `@` (always), `!` (never), `ATTRIBUTE:%(target attribute)s`,
-`ATTRIBUTE:literal`, `literal:%(target attribute)s`, `field:KIND:ATTRIBUTE=VALUE` (or `=~EXPRESSION`); joined by `and`, `or`, `not` and parentheses.
+`ATTRIBUTE:literal`, `literal:%(target attribute)s`, `field:KIND:ATTRIBUTE=VALUE` (or `=~EXPRESSION`);
+joined by `and`, `or`, `not` and parentheses.
 An empty text is `@`.
 """
 

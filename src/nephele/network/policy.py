@@ -113,8 +113,8 @@ RULES: dict[str, str] = {
         for way, verbs in (("policy", "create get update delete"), ("alias", "get update delete"))
         for verb in verbs.split()
     },
-    **_guard(_ADMIN, "create_metering_label", "delete_metering_label"),
-    **_guard(_ADMIN, "create_metering_label_rule", "delete_metering_label_rule"),
+    **_guard(_MANAGER, "create_metering_label", "delete_metering_label"),
+    **_guard(_MANAGER, "create_metering_label_rule", "delete_metering_label_rule"),
     **_guard(f"{_READER} or rule:shared", "get_metering_label"),
     **_guard(_READER, "get_metering_label_rule"),
     **_all("trunk"),

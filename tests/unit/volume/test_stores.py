@@ -9,6 +9,7 @@ import pytest
 from tests.unit.volume.s3_server import S3Server, running_s3
 
 from nephele.kernel.errors import Refused
+from nephele.volume.backends.blocks import Cut
 from nephele.volume.stores import content
 from nephele.volume.stores.file import FileStore
 from nephele.volume.stores.protocol import BackupStore
@@ -129,3 +130,19 @@ def test_damage_is_seen(store: BackupStore) -> None:
     store.put("c/one/manifest", b"{}")
     with pytest.raises(Refused, match="manifest"):
         content.read_manifest(store, "c/one/")
+
+
+@pytest.mark.parametrize("size", [512, 4096, 1 << 20, 3_000_000])
+def test_pieces_become_blocks(size: int) -> None:
+    disk = bytearray(5_000_001)
+    for at in (0, 999_999, 1 << 20, 4_999_990, 5_000_000):
+        disk[at : at + 3] = b"abc"[: len(disk) - at]
+    for length in (size, 1 << 20, 700_001):
+        whole = bytes(disk)
+        cut = Cut((whole[at : at + length] for at in range(0, len(whole), length)), 1 << 20)
+        seen = bytearray(len(whole))
+        numbers = []
+        for number, block in cut:
+            numbers.append(number)
+            seen[number << 20 : (number << 20) + len(block)] = block
+        assert (bytes(seen), cut.length, numbers) == (whole, len(whole), sorted(set(numbers)))

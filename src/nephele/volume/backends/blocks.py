@@ -7,9 +7,14 @@ Block = tuple[int, bytes]
 """Where the bytes begin, and the bytes."""
 
 
+PIECE = 1 << 20
+ZEROS = bytes(PIECE)
+"""What readers give for holes, this very object, so that comparing with it costs nothing."""
+
+
 def is_zero(piece: bytes) -> bool:
     """Whether there is nothing in it; a comparison of memory."""
-    return not piece or (piece[0] == 0 and piece == bytes(len(piece)))
+    return not piece or (piece[0] == 0 and piece == (ZEROS if len(piece) == PIECE else bytes(len(piece))))
 
 
 def blocks(pieces: Iterable[bytes]) -> Iterator[Block]:
@@ -21,19 +26,34 @@ def blocks(pieces: Iterable[bytes]) -> Iterator[Block]:
         at += len(piece)
 
 
-def cut(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """The same bytes in pieces of `size`, the last one as long as it is."""
-    held = bytearray()
-    for piece in pieces:
-        if not held and len(piece) == size:
-            yield piece
-            continue
-        held += piece
-        while len(held) >= size:
-            yield bytes(held[:size])
-            del held[:size]
-    if held:
-        yield bytes(held)
+class Cut:
+    """The pieces of a disk as blocks of `size` bytes, by their numbers, without those that are empty.
+
+    The last block is as long as it is; `length` is the disk's, once all blocks were taken.
+    """
+
+    def __init__(self, pieces: Iterable[bytes], size: int) -> None:
+        self._pieces, self._size = pieces, size
+        self.length = 0
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        number, held = -1, bytearray()
+        for piece in self._pieces:
+            start = self.length
+            self.length += len(piece)
+            if is_zero(piece):
+                continue
+            while start < self.length:
+                place, inside = divmod(start, self._size)
+                part = piece[start - self.length + len(piece) :][: self._size - inside]
+                if place != number:
+                    if held:
+                        yield number, bytes(held)
+                    number, held = place, bytearray(self._size)
+                held[inside : inside + len(part)] = part
+                start += len(part)
+        if held:
+            yield number, bytes(held[: self.length - number * self._size])
 
 
 def write_blocks(descriptor: int, content: Iterable[Block]) -> None:

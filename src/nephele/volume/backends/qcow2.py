@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from nephele.volume.backends.blocks import PIECE, ZEROS
 from nephele.volume.errors import FORMAT_UNSUPPORTED, VOLUME_TOO_LARGE
 
 _MAGIC = 0x514649FB
@@ -28,8 +29,6 @@ _ZERO = 1
 _KNOWN_FEATURES = 0b11
 """Dirty and corrupt bits; the others (data file, zstd, extended L2) change how data is found."""
 GB = 1 << 30
-_PIECE = 1 << 20
-_ZEROS = bytes(_PIECE)
 MAX_GB = 4096
 """Largest overlay: what one cluster of first-level entries covers (4 TiB)."""
 
@@ -108,10 +107,10 @@ def _read_header(raw: bytes) -> tuple[int, ...]:
 
 def zeros(length: int) -> Iterator[bytes]:
     """So many zeros, in pieces that cost nothing."""
-    for _piece in range(length // _PIECE):
-        yield _ZEROS
-    if length % _PIECE:
-        yield _ZEROS[: length % _PIECE]
+    for _piece in range(length // PIECE):
+        yield ZEROS
+    if length % PIECE:
+        yield ZEROS[: length % PIECE]
 
 
 class Reader:
@@ -229,8 +228,8 @@ class RawReader:
                 data = self.size
             yield from zeros(data - at)
             at = os.lseek(file, data, os.SEEK_HOLE) if data < self.size else self.size
-            for start in range(data, at, _PIECE):
-                yield self.read(start, min(_PIECE, at - start))
+            for start in range(data, at, PIECE):
+                yield self.read(start, min(PIECE, at - start))
 
     def read(self, at: int, length: int) -> bytes:
         """`length` bytes from `at`; behind the end they are zeros."""

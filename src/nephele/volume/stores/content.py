@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 from msgspec import Struct
 
-from nephele.volume.backends.blocks import Block, cut, is_zero
+from nephele.volume.backends.blocks import Block, Cut, is_zero
 from nephele.volume.errors import BACKUP_DAMAGED
 from nephele.volume.stores.protocol import BackupStore
 
@@ -60,9 +60,9 @@ def write(store: BackupStore, prefix: str, pieces: Iterable[bytes], parent: Mani
     """
     known = {(one.number, one.sha256): one for one in parent.blocks} if parent else {}
     found: list[Stored] = []
-    size = made = 0
-    for number, block in enumerate(cut(pieces, BLOCK)):
-        size += len(block)
+    made = 0
+    disk = Cut(pieces, BLOCK)
+    for number, block in disk:
         if is_zero(block):
             continue
         digest = hashlib.sha256(block).hexdigest()
@@ -72,7 +72,7 @@ def write(store: BackupStore, prefix: str, pieces: Iterable[bytes], parent: Mani
             store.put(one.name, zlib.compress(block, 1))
             made += 1
         found.append(one)
-    store.put(f"{prefix}manifest", msgspec.json.encode(Manifest(size=size, blocks=found)))
+    store.put(f"{prefix}manifest", msgspec.json.encode(Manifest(size=disk.length, blocks=found)))
     return made
 
 

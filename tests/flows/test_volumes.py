@@ -1,11 +1,18 @@
 """Servers with volumes on simulated hosts: given, made at boot, held, given back, deleted with the server."""
 
+import shutil
+import socket
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from openstack import exceptions
+from tests.flows.conftest import connect
 from tests.flows.test_launch import launch
+from tests.running import running_cloud
+
+from nephele.volume.backends.nbd import NbdBackend
 
 
 def wait_gone(demo: Any, server: Any) -> None:
@@ -118,3 +125,31 @@ def test_a_volume_grows_while_its_server_runs(demo: Any) -> None:
         time.sleep(0.1)
     assert "extend_volume" in actions
     wait_gone(demo, server)
+
+
+@pytest.mark.skipif(shutil.which("qemu-storage-daemon") is None, reason="qemu-storage-daemon is not installed")
+def test_a_cloud_whose_volumes_are_served_over_the_network(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    told = tmp_path / "nephele.toml"
+    told.write_text(f'[volumes.backends.net]\ndriver = "nbd"\nport = {port}\n')
+    state = tmp_path / "state"
+    try:
+        with running_cloud(state, "--config", str(told)) as cloud:
+            demo, boss = connect(cloud, "nephele"), connect(cloud, "nephele-admin")
+            image = demo.image.find_image("nephele-guest").id
+            server = launch(demo, image_id="", **boot_from("image", image, delete=True))
+            (volume,) = demo.block_storage.volumes()
+            attachment = volume.attachments[0]["attachment_id"]
+            shown = boss.block_storage.get(f"/attachments/{attachment}", microversion="3.27").json()["attachment"]
+            told_to_hosts = shown["connection_info"]
+            assert (told_to_hosts["driver_volume_type"], told_to_hosts["export"]) == ("nbd", f"volume-{volume.id}")
+            assert (told_to_hosts["port"], told_to_hosts["tls"]) == (port, True)
+        with running_cloud(state, "--config", str(told)) as cloud:
+            demo = connect(cloud, "nephele")
+            wait_gone(demo, server)
+            assert becomes(demo, volume.id, "")
+            assert not list((state / "volumes-net").glob("volume-*"))
+    finally:
+        NbdBackend(state / "volumes-net", port=port).stop()

@@ -21,6 +21,8 @@ AGENT_SECONDS = 10
 """How long a guest's agent has to answer."""
 LOOK_EVERY = 0.2
 COPY_SECONDS = 3600
+COPY_BYTES = 8 << 30
+"""Addresses that qemu-img has for a copy: each of its up to 64 threads reserves far more than it uses."""
 CPU_SECONDS = 1800
 _CHUNK = 1 << 20
 
@@ -160,7 +162,8 @@ class Snapshots:
         check()
         part.unlink(missing_ok=True)
         words = ("qemu-img", "convert", "-q", "-f", "qcow2", "-O", "qcow2", str(disk), str(part))
-        run_tool(*words, on=disk, cpu_seconds=CPU_SECONDS, wait_seconds=COPY_SECONDS, check=check)
+        limits = {"memory_bytes": COPY_BYTES, "cpu_seconds": CPU_SECONDS}
+        run_tool(*words, on=disk, **limits, wait_seconds=COPY_SECONDS, check=check)
 
 
 def _part(whole: Path) -> Path:

@@ -23,6 +23,7 @@ LOOK_EVERY = 0.2
 def run_tool(
     *words: str,
     on: Path,
+    memory_bytes: int = MEMORY_BYTES,
     cpu_seconds: int = CPU_SECONDS,
     wait_seconds: float = WAIT_SECONDS,
     check: Callable[[], None] | None = None,
@@ -31,7 +32,7 @@ def run_tool(
 
     `check` is called now and then and may raise to give up; the program is ended then.
     """
-    limits = ["prlimit", f"--as={MEMORY_BYTES}", f"--cpu={cpu_seconds}", "--core=0", "--"]
+    limits = ["prlimit", f"--as={memory_bytes}", f"--cpu={cpu_seconds}", "--core=0", "--"]
     try:
         process = subprocess.Popen(
             [*limits, *words],

@@ -155,7 +155,11 @@ class Snapshots:
         with self._connection.asking("look after the guest", domain.UUIDString()):
             stats = domain.jobStats() if domain.isActive() else {}
             if stats.get("operation") == libvirt.VIR_DOMAIN_JOB_OPERATION_BACKUP:
-                domain.abortJob()
+                try:
+                    domain.abortJob()
+                except libvirt.libvirtError as error:
+                    if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID:  # it has just ended
+                        raise
 
     @staticmethod
     def _copy_cold(disk: Path, part: Path, check: Callable[[], None]) -> None:

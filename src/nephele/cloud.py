@@ -77,6 +77,7 @@ class Cloud:
             passwords=Passwords(told.hashing.memory_kib, told.hashing.passes, told.hashing.lanes),
             compliance=told.compliance,
             oidc=told.oidc,
+            limit_model=told.limit_model,
             token_lifetime=told.token_lifetime * SECOND,
         )
         self.placement = Placement(self.store, self.clock, self.ids)

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct, field
 
 from nephele.compute.agent.cache import Limits as CacheLimits
 from nephele.compute.scheduler.model import Settings as Filtering
-from nephele.identity.model import Compliance, Hashing, OidcProvider
+from nephele.identity.model import Compliance, Hashing, LimitModel, OidcProvider
 from nephele.kernel.errors import Error
 
 BAD_SETTINGS = Error("settings.bad", 400, "{file}: {reason}")
@@ -166,12 +166,14 @@ class IdentitySettings(Struct, frozen=True, forbid_unknown_fields=True):
     Args:
         token_lifetime: seconds that a token is good for.
         hashing: what hashing a password costs.
+        limit_model: how unified limits of domains and projects relate, `flat` or `strict_two_level`.
         oidc: OpenID Connect providers that may be signed in with, by the id of the identity provider that each is.
         compliance: what is demanded of passwords and users, by Keystone's names in `[security_compliance]`.
     """
 
     token_lifetime: int = 3600
     hashing: Hashing = Hashing()
+    limit_model: LimitModel = LimitModel.FLAT
     oidc: dict[str, OidcProvider] = {}
     compliance: Compliance = Compliance()
 

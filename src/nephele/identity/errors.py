@@ -66,6 +66,12 @@ PROVIDER_AWAY = Error(
     "identity.provider_away", 503, "The identity provider can not be asked: {reason}.", "Its address is {url}."
 )
 
+OVER_PARENT_LIMIT = Error(
+    "identity.over_parent_limit",
+    403,
+    "Invalid resource limit: {resource} of {owner} would be {limit}, and {parent} has {parent_limit}.",
+)
+
 DUPLICATE = Error(
     "identity.duplicate", 409, "Conflict occurred attempting to store {what} - Duplicate entry found with {found}."
 )

@@ -1,6 +1,7 @@
 """Unified limits: a default for each resource of a service, and what projects and domains have instead.
 
-The model is upstream's `flat`: each project's limit stands alone.
+Models are upstream's: by `flat` each limit stands alone; by `strict_two_level` no project has more than its domain, and
+there are no projects below projects.
 """
 
 import msgspec
@@ -8,10 +9,12 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from nephele.identity.catalog import Catalog
-from nephele.identity.errors import INVALID, LIMIT_NOT_FOUND, REFUSED, REGISTERED_LIMIT_NOT_FOUND
+from nephele.identity.errors import INVALID, LIMIT_NOT_FOUND, OVER_PARENT_LIMIT, REFUSED, REGISTERED_LIMIT_NOT_FOUND
+from nephele.identity.model import LimitModel
 from nephele.identity.projects import Projects
 from nephele.identity.shared import Filters, Shared, columns_of, narrowed, store_change, store_new
 from nephele.identity.tables import limits, registered_limits
+from nephele.kernel.errors import Refused
 
 
 class RegisteredLimit(Struct, frozen=True):
@@ -44,8 +47,8 @@ _REGISTERED, _LIMIT = columns_of(registered_limits, RegisteredLimit), columns_of
 class Limits:
     """All limits."""
 
-    def __init__(self, shared: Shared, catalog: Catalog, projects: Projects) -> None:
-        self._shared = shared
+    def __init__(self, shared: Shared, catalog: Catalog, projects: Projects, model: LimitModel) -> None:
+        self._shared, self.model = shared, model
         self._catalog, self._projects = catalog, projects
 
     def registered(self, limit_id: str) -> RegisteredLimit:
@@ -117,13 +120,15 @@ class Limits:
                 self._check_owner(limit)
                 if not self._default_of(limit):
                     raise INVALID(reason=f"There is no registered limit for {limit.resource_name} to override.")
+                self._check_tree(limit)
                 store_new(db, limits, _row(limit), "limit")
         return made
 
     def update(self, limit: Limit) -> Limit:
-        """Replace a limit's value and description.  Raises LIMIT_NOT_FOUND."""
+        """Replace a limit's value and description.  Raises LIMIT_NOT_FOUND or OVER_PARENT_LIMIT."""
         with self._shared.store.write() as db:
             self.get(limit.id)
+            self._check_tree(limit)
             store_change(db, limits, limit.id, _row(limit), "limit")
         return limit
 
@@ -147,6 +152,29 @@ class Limits:
         else:
             self._projects.get_domain(limit.domain_id)
 
+    def _check_tree(self, limit: Limit) -> None:
+        """Raise OVER_PARENT_LIMIT where a project would have more than its domain; -1 is without end."""
+        if self.model is LimitModel.FLAT:
+            return
+        same = [
+            ("service_id", limit.service_id),
+            ("region_id", limit.region_id),
+            ("resource_name", limit.resource_name),
+        ]
+        if limit.project_id:
+            domain_id = self._projects.get(limit.project_id).domain_id
+            above = self.find([*same, ("domain_id", domain_id)])
+            most = above[0].resource_limit if above else self._default_of(limit)[0].default_limit
+            if _is_more(limit.resource_limit, most):
+                raise _over(limit, f"project {limit.project_id}", limit.resource_limit, f"domain {domain_id}", most)
+            return
+        below = [it for it in self.find(same) if it.project_id]
+        owners = self._projects.by_ids([it.project_id for it in below])
+        for it in below:
+            if owners[it.project_id].domain_id == limit.domain_id and _is_more(it.resource_limit, limit.resource_limit):
+                domain = f"domain {limit.domain_id}"
+                raise _over(limit, f"project {it.project_id}", it.resource_limit, domain, limit.resource_limit)
+
     def _default_of(self, limit: Limit) -> list[RegisteredLimit]:
         wanted = [("service_id", limit.service_id), ("resource_name", limit.resource_name)]
         return self.find_registered([*wanted, ("region_id", limit.region_id)])
@@ -154,6 +182,15 @@ class Limits:
     def _check_unused(self, limit: RegisteredLimit) -> None:
         if self.find(list(zip(("service_id", "region_id", "resource_name"), _key(limit), strict=True))):
             raise REFUSED(action=f"change or delete registered limit {limit.id}: projects or domains override it")
+
+
+def _is_more(wanted: int, most: int) -> bool:
+    return most != -1 and (wanted == -1 or wanted > most)
+
+
+def _over(limit: Limit, owner: str, wanted: int, parent: str, most: int) -> Refused:
+    facts = {"owner": owner, "limit": wanted, "parent": parent, "parent_limit": most}
+    return OVER_PARENT_LIMIT(resource=limit.resource_name, **facts)
 
 
 def _key(limit: RegisteredLimit) -> tuple[str, str, str]:

@@ -131,6 +131,13 @@ class Endpoint(Struct, frozen=True):
     extra: Extra
 
 
+class LimitModel(StrEnum):
+    """How the limits of a domain and of its projects relate."""
+
+    FLAT = "flat"
+    STRICT_TWO_LEVEL = "strict_two_level"
+
+
 class Hashing(Struct, frozen=True, forbid_unknown_fields=True):
     """What one hash of a password costs: argon2id's memory, passes over it, and threads."""
 

@@ -53,6 +53,7 @@ class Projects:
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
+        self.max_depth = MAX_DEPTH
 
     def get(self, project_id: str) -> Project:
         """One project, also one that acts as a domain.  Raises PROJECT_NOT_FOUND."""
@@ -153,7 +154,7 @@ class Projects:
             raise INVALID(reason=f"The parent {parent.id} is not in the domain {domain.id}.")
         if not (domain.enabled and parent.enabled):
             raise REFUSED(action=f"create a project below {parent.id}, which is disabled")
-        if not parent.is_domain and len(self.parents(parent)) + 2 > MAX_DEPTH:
+        if not parent.is_domain and len(self.parents(parent)) + 2 > self.max_depth:
             raise TREE_TOO_DEEP(id=parent.id)
         return msgspec.structs.replace(project, parent_id=parent.id)
 

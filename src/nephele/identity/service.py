@@ -19,7 +19,7 @@ from nephele.identity.federated import Federated
 from nephele.identity.federation import Federation
 from nephele.identity.limits import Limits
 from nephele.identity.login import Login, Scope
-from nephele.identity.model import Compliance, OidcProvider
+from nephele.identity.model import Compliance, LimitModel, OidcProvider
 from nephele.identity.passwords import Passwords
 from nephele.identity.projects import Projects
 from nephele.identity.proving import MissingFactors, Proving
@@ -61,6 +61,7 @@ class Identity:
         passwords: how passwords are hashed.
         compliance: what is demanded of passwords and users.
         oidc: the OpenID Connect providers that may be signed in with, by the ids of identity providers.
+        limit_model: how limits of domains and projects relate.
         token_lifetime: of a token, in microseconds.
     """
 
@@ -73,6 +74,7 @@ class Identity:
         passwords: Passwords | None = None,
         compliance: Compliance | None = None,
         oidc: Mapping[str, OidcProvider] | None = None,
+        limit_model: LimitModel = LimitModel.FLAT,
         token_lifetime: Instant = TOKEN_LIFETIME,
     ) -> None:
         self.store, self.clock, self.ids = store, clock, ids
@@ -93,7 +95,9 @@ class Identity:
         self.endpoint_filters = EndpointFilters(shared, self.catalog, self.projects)
         self.credentials = Credentials(shared)
         self.policies = Policies(shared)
-        self.limits = Limits(shared, self.catalog, self.projects)
+        self.limits = Limits(shared, self.catalog, self.projects, limit_model)
+        if limit_model is LimitModel.STRICT_TWO_LEVEL:
+            self.projects.max_depth = 1
         self.domain_config = DomainConfig(shared, self.projects, self.compliance)
         self.directories = Directories(shared, self.domain_config, self.users, self.groups, token_lifetime)
         self.proving = Proving(shared, self.users, self.directories, self.projects, self.app_credentials)

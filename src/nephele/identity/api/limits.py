@@ -6,11 +6,15 @@ from msgspec import UNSET
 from nephele.identity.api import bodies, views
 from nephele.identity.api.targets import Facts, checked
 from nephele.identity.limits import Limit, RegisteredLimit
+from nephele.identity.model import LimitModel
 from nephele.identity.service import Identity
 from nephele.web.bodies import envelope
 from nephele.web.call import Call
 
-MODEL = {"name": "flat", "description": "Each project's limit stands alone, wherever it is in its tree."}
+_MODELS = {
+    LimitModel.FLAT: "Each project's limit stands alone, wherever it is in its tree.",
+    LimitModel.STRICT_TWO_LEVEL: "No project has a higher limit than its domain, and no project is below another.",
+}
 NEW_REGISTERED = envelope("registered_limits", tuple[bodies.NewRegisteredLimit, ...])
 CHANGED_REGISTERED = envelope("registered_limit", bodies.ChangedRegisteredLimit)
 NEW = envelope("limits", tuple[bodies.NewLimit, ...])
@@ -52,9 +56,9 @@ def unregister(identity: Identity, call: Call) -> None:
     identity.limits.unregister(call.path["limit_id"])
 
 
-def model(_identity: Identity, _call: Call) -> views.View:
-    """How limits of projects below each other relate: not at all."""
-    return {"model": MODEL}
+def model(identity: Identity, _call: Call) -> views.View:
+    """How limits of domains and projects relate."""
+    return {"model": {"name": identity.limits.model, "description": _MODELS[identity.limits.model]}}
 
 
 def index(identity: Identity, call: Call) -> views.View:

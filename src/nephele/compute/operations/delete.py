@@ -1,6 +1,5 @@
 """The end of a server.  A delete only goes forward: every step may find its work done already."""
 
-import time
 from typing import Any
 
 from nephele.compute import messages as m
@@ -8,13 +7,12 @@ from nephele.compute import reclaim_rows, sealing
 from nephele.compute.conductor import Conductor
 from nephele.compute.model import MoveStatus, Task
 from nephele.compute.operations import volumes
-from nephele.compute.operations.life import ServerData, server_operation
+from nephele.compute.operations.life import ServerData, server_operation, try_again
 from nephele.kernel.bus import NO_ANSWER, NOBODY_THERE
 from nephele.kernel.errors import Refused
-from nephele.kernel.operations import Failure, Keep, Step, Work
+from nephele.kernel.operations import Keep, Step, Work
 
 FORWARD = Keep("a delete only goes forward")
-MAX_TRIES = 5
 
 
 class Delete(ServerData, kw_only=True):
@@ -62,15 +60,6 @@ def forget_shelved(conductor: Conductor, work: Work[Delete]) -> None:
             conductor.delete_image(work.context, image_id)
         except Refused as refused:
             work.trace.spans[-1].detail["image"] = f"{image_id} stays: {refused.message}"
-
-
-def try_again(_conductor: Conductor, work: Work[Delete], failure: Failure) -> str:
-    """What failed is tried again, a little later each time."""
-    work.data.tries += 1
-    if work.data.tries > MAX_TRIES:
-        return ""
-    time.sleep(0.2 * work.data.tries)
-    return failure.step
 
 
 def bury(conductor: Conductor, db: Any, work: Work[Delete]) -> None:

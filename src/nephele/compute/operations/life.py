@@ -1,5 +1,6 @@
 """How an operation moves its server through the table of states; nothing else writes them."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -15,6 +16,8 @@ from nephele.compute.virt.driver import PowerState
 from nephele.kernel.operations import INTERRUPTED, OVERDUE, Do, Failure, Operation, Step, Work
 
 Data = TypeVar("Data", bound=Struct)
+MAX_TRIES = 5
+"""How often a step that only goes forward is tried before it is left for `nephele reap`."""
 
 
 class ServerData(Struct, kw_only=True):
@@ -92,6 +95,15 @@ def _unless_passed(do: Do) -> Do:
             do(conductor, work)
 
     return do_unless_passed
+
+
+def try_again(_conductor: Conductor, work: Work[Any], failure: Failure) -> str:
+    """What failed is tried again, a little later each time."""
+    work.data.tries += 1
+    if work.data.tries > MAX_TRIES:
+        return ""
+    time.sleep(0.2 * work.data.tries)
+    return failure.step
 
 
 def show(conductor: Conductor, db: sa.Connection, work: Work[Any], step: Step) -> None:

@@ -4,7 +4,6 @@ The guest is stopped and its disks are set aside, unchanged, until the user has 
 copies of them.  So a revert always finds what was there before.
 """
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +13,7 @@ from nephele.compute.conductor import Conductor
 from nephele.compute.messages import moving as mv
 from nephele.compute.model import BlockDevice, MoveStatus, Task, Vm
 from nephele.compute.operations import moving
-from nephele.compute.operations.life import server_operation
+from nephele.compute.operations.life import server_operation, try_again
 from nephele.compute.operations.moving import Move, migration_of
 from nephele.compute.operations.power import STOP_TIMEOUT
 from nephele.compute.tables import servers
@@ -22,7 +21,6 @@ from nephele.compute.virt.driver import PowerState
 from nephele.kernel.clock import seconds
 from nephele.kernel.operations import Failure, Keep, Step, Work
 
-MAX_TRIES = 5
 TRY_AGAIN_AFTER = seconds(60)
 """When a confirmation that was to happen by itself, and failed, is tried again."""
 FORWARD = Keep("it only goes forward: what it removes is wanted by nobody any more")
@@ -120,15 +118,6 @@ MIGRATE = replace(RESIZE, kind="migrate")
 
 
 # -- decided -----------------------------------------------------------------------------------------------------
-
-
-def try_again(_conductor: Conductor, work: Work[Any], failure: Failure) -> str:
-    """What failed is tried again, a little later each time."""
-    work.data.tries += 1
-    if work.data.tries > MAX_TRIES:
-        return ""
-    time.sleep(0.2 * work.data.tries)
-    return failure.step
 
 
 def drop_source(conductor: Conductor, work: Work[Move]) -> None:

@@ -14,7 +14,7 @@ from nephele.compute.conductor import Conductor
 from nephele.compute.errors import SHELVED_IMAGE_GONE, SHELVING_IMAGE_GONE
 from nephele.compute.model import Task, Vm
 from nephele.compute.operations import snapshot
-from nephele.compute.operations.life import ServerData, server_operation
+from nephele.compute.operations.life import MAX_TRIES, ServerData, server_operation
 from nephele.compute.operations.power import STOP_TIMEOUT
 from nephele.compute.tables import servers
 from nephele.compute.virt.driver import PowerState
@@ -24,7 +24,6 @@ from nephele.kernel.errors import Refused
 from nephele.kernel.operations import Failure, Keep, Step, Work
 
 FORWARD = Keep("an offload only goes forward once the guest is removed; until then the server is on its host")
-MAX_TRIES = 5
 
 
 class Shelve(snapshot.Snapshot, kw_only=True):

@@ -124,10 +124,8 @@ def compiled(check: Check, rules: Mapping[str, Decide]) -> Decide:
     """A function that decides; other rules are looked up in `rules` when it is asked."""
     if check.kind in ("or", "and", "not"):
         parts = [compiled(part, rules) for part in check.parts]
-        if check.kind == "or":
-            return lambda caller, target: any(part(caller, target) for part in parts)
-        if check.kind == "and":
-            return lambda caller, target: all(part(caller, target) for part in parts)
+        if check.kind in ("or", "and"):
+            return _joining(parts, decides=check.kind == "or")
         return lambda caller, target: not parts[0](caller, target)
     if check.kind == "role":
         role = check.text.lower()
@@ -139,6 +137,18 @@ def compiled(check: Check, rules: Mapping[str, Decide]) -> Decide:
     if check.kind == "field":
         return _field("", check.text)
     return _always if check.kind == "always" else _never
+
+
+def _joining(parts: list[Decide], *, decides: bool) -> Decide:
+    """`or` where a True decides, `and` where a False does; a loop costs half of what `any` over a generator does."""
+
+    def joined(caller: Context, target: Target) -> bool:
+        for part in parts:
+            if part(caller, target) is decides:
+                return decides
+        return not decides
+
+    return joined
 
 
 def _always(_caller: Context, _target: Target) -> bool:
@@ -170,10 +180,13 @@ def _match(word: str) -> Decide:
     attribute = _OTHER_NAMES.get(attribute, attribute)
     literal = attribute[1:-1] if attribute[0] in "'\"" else attribute if attribute.isdecimal() else None
     wanted = re.fullmatch(r"%\(([^)]*)\)s", value)
+    name = wanted[1] if wanted else ""
 
     def check(caller: Context, target: Target) -> bool:
         have = literal if literal is not None else getattr(caller, attribute, None)
-        want = target.get(wanted[1]) if wanted else value
+        want = target.get(name) if name else value
+        if type(have) is str and type(want) is str and have:
+            return have == want
         if have in (None, "") and wanted is None:
             return value == "None"
         if have is True or have is False:

@@ -337,6 +337,18 @@ class TestNbd:
         assert nbd(stranger, connection, "-c", "read 0 512").returncode != 0
         assert nbd(served, connection, "-c", "read 0 512").returncode == 0
 
+    def test_names_as_volumes_have_them(self, served: NbdBackend) -> None:
+        """QEMU wants a letter first in the name of a node, and ids begin with digits, too."""
+        for disk in ("volume-00000000-0000-4000-8000-000000000000", "volume-ffffffff-ffff-4fff-8fff-ffffffffffff"):
+            connection = self.reach(served, disk, served.create_blank(disk, 1))
+            assert nbd(served, connection, "-c", "read -P 0 0 512").returncode == 0
+
+    def test_a_refusal_does_not_keep_the_line(self, served: NbdBackend) -> None:
+        with pytest.raises(Refused, match="No such file"):
+            served.connection("volume-x", Layout("raw"))
+        connection = self.reach(served, "volume-a", served.create_blank("volume-a", 1))
+        assert nbd(served, connection, "-c", "read -P 0 0 512").returncode == 0
+
     def test_what_is_disconnected_is_not_reached(self, served: NbdBackend) -> None:
         layout = served.create_blank("volume-a", 1)
         connection = self.reach(served, "volume-a", layout)

@@ -4,6 +4,7 @@ Calls that change something may come inside the caller's own `store.write()`: th
 all.  Everything that touches a disk is an operation (`work.py`), begun in the accepting transaction.
 """
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from enum import StrEnum
 
@@ -57,6 +58,7 @@ from nephele.volume.upkeep import clean_up, leftovers, remove
 from nephele.volume.user_messages import UserMessages
 from nephele.volume.work import CREATE, DELETE
 
+log = logging.getLogger(__name__)
 Verify = Callable[[str], Context]
 
 
@@ -133,10 +135,15 @@ class Volumes:
         """Make what a new cloud has: the default volume type, and the services.  Idempotent."""
         with self.parts.store.write():
             self.types.seed()
-            self.start()
+        self.start()
 
     def start(self) -> None:
-        """Note the services and clusters as they are configured now.  Idempotent."""
+        """Note the services and clusters as they are configured now, and start what backends need.  Idempotent."""
+        for backend in self.parts.backends:
+            try:
+                backend.prepare()
+            except Refused as refused:
+                log.warning("volumes on %s can not be reached: %s", backend.name, refused.message)
         with self.parts.store.write():
             self.group_types.note()
             self.services.note()

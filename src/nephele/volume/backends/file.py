@@ -51,6 +51,9 @@ class FileBackend:
         for directory in (self._bases, self._free):
             directory.mkdir(parents=True, exist_ok=True)
 
+    def prepare(self) -> None:
+        """A directory is ready as it is."""
+
     def capacity(self) -> Capacity:
         found = shutil.disk_usage(self.root)
         return Capacity(round(found.total / GB, 2), round(found.free / GB, 2))

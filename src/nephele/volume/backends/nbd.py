@@ -52,10 +52,14 @@ class NbdBackend(FileBackend):
         self._own.mkdir(mode=0o700, exist_ok=True)
         self.certificates = self._own / "tls"
 
+    def prepare(self) -> None:
+        with self._daemon():
+            return
+
     def connection(self, disk: str, layout: Layout) -> NbdConnection:
         with self._daemon() as ask:
             if disk not in _exports(ask):
-                file = {"driver": "file", "node-name": f"{disk[-26:]}-f", "filename": str(self.root / disk)}
+                file = {"driver": "file", "node-name": _node(disk, "f"), "filename": str(self.root / disk)}
                 format = {"driver": layout.format, "node-name": _node(disk), "file": file, "discard": "unmap"}
                 if not any(node["node-name"] == _node(disk) for node in ask("query-named-block-nodes", flat=True)):
                     ask("blockdev-add", **format)
@@ -115,8 +119,7 @@ class NbdBackend(FileBackend):
             fcntl.flock(lock, fcntl.LOCK_EX)
             line = _dial(self._control)
             is_new = line is None
-            with line or self._start() as line:
-                ask = Ask(line)
+            with Ask(line or self._start()) as ask:
                 if is_new:
                     self._listen(ask)
                 yield ask
@@ -159,9 +162,24 @@ class Ask:
     """Asks the daemon by QMP.  Raises BACKEND_FAILED with what it said."""
 
     def __init__(self, line: socket.socket) -> None:
-        self._talk = line.makefile("rw")
-        self._talk.readline()
-        self("qmp_capabilities")
+        self._line, self._talk = line, line.makefile("rw")
+        try:
+            self._talk.readline()
+            self("qmp_capabilities")
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> "Ask":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up: the daemon listens to one asker at a time."""
+        self._talk.close()
+        self._line.close()
 
     def __call__(self, command: str, **arguments: Any) -> Any:
         try:
@@ -192,6 +210,6 @@ def _exports(ask: Ask) -> set[str]:
     return {export["id"] for export in ask("query-block-exports") if not export["shutting-down"]}
 
 
-def _node(disk: str) -> str:
-    """A node's name, of which QEMU takes 31 characters: the end of the volume's id is as good as all of it."""
-    return f"n{disk[-28:]}"
+def _node(disk: str, kind: str = "n") -> str:
+    """A node's name: a letter first, 31 characters at most; the end of the volume's id is as good as all of it."""
+    return f"{kind}{disk[-28:]}"

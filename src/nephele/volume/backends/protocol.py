@@ -51,6 +51,10 @@ class Backend(Protocol):
     extends_attached: bool
     """Whether a disk that a host is connected to may grow."""
 
+    def prepare(self) -> None:
+        """Start what it needs, before anybody waits for it.  Asked again: nothing done."""
+        ...
+
     def capacity(self) -> Capacity:
         """The room there is now."""
         ...

@@ -94,6 +94,33 @@ def test_a_guest_hears_that_its_volume_grew(demo: Any, admin: Any, server: Any) 
     demo.block_storage.delete_volume(volume)
 
 
+def test_hypervisors_make_no_snapshots_of_volumes_for_others(demo: Any, admin: Any, server: Any) -> None:
+    volume = demo.block_storage.create_volume(size=1)
+    demo.block_storage.wait_for_status(volume, "available", interval=0.05, wait=10)
+    asked = {"snapshot_id": "5f1a0e8e-3e59-4a8f-9a3a-111111111111", "type": "qcow2", "new_file": "new"}
+    body = {"snapshot": {"volume_id": volume.id, "create_info": asked}}
+    path = "/os-assisted-volume-snapshots"
+    assert demo.compute.post(path, json=body).status_code == 403
+    assert admin.compute.post(path, json=body).status_code == 400, "no server has it"
+    attachment = {"volumeAttachment": {"volumeId": volume.id}}
+    assert demo.compute.post(f"/servers/{server.id}/os-volume_attachments", json=attachment).status_code == 200
+    demo.block_storage.wait_for_status(volume, "in-use", interval=0.05, wait=10)
+    assert admin.compute.post(path, json=body).json() == {"snapshot": {"id": None, "volumeId": volume.id}}
+    assert admin.compute.delete(f"{path}/{asked['snapshot_id']}").status_code == 400
+    told = "delete_info=%7B%22volume_id%22%3A%22" + volume.id + "%22%7D"
+    assert admin.compute.delete(f"{path}/{asked['snapshot_id']}?{told}").status_code == 204
+    snapshot = demo.block_storage.create_snapshot(volume_id=volume.id, is_forced=True)
+    demo.block_storage.wait_for_status(snapshot, "available", interval=0.05, wait=10)
+    asked["snapshot_id"] = snapshot.id
+    assert admin.compute.post(path, json=body).status_code == 200
+    assert demo.block_storage.get_snapshot(snapshot.id).status == "error"
+    demo.block_storage.delete_snapshot(snapshot)
+    demo.block_storage.wait_for_delete(snapshot, interval=0.05, wait=10)
+    demo.compute.delete(f"/servers/{server.id}/os-volume_attachments/{volume.id}")
+    demo.block_storage.wait_for_status(volume, "available", interval=0.05, wait=20)
+    demo.block_storage.delete_volume(volume)
+
+
 def test_what_nova_has_no_more(demo: Any, admin: Any, server: Any) -> None:
     for path in ("/os-fping", "/os-cells/info", "/os-agents", f"/servers/{server.id}/consoles"):
         assert call(demo, "GET", path).status_code == 410, path

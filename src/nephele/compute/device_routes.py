@@ -1,6 +1,6 @@
 """What is plugged into servers: the operations on their volumes and interfaces, one line each."""
 
-from nephele.compute.api import remote_consoles, server_facts, server_interfaces, server_volumes
+from nephele.compute.api import assisted_snapshots, remote_consoles, server_facts, server_interfaces, server_volumes
 from nephele.compute.api.server_facts import EVENTS_SINCE
 from nephele.compute.api.server_interfaces import Address, FixedIp, FloatingIp
 from nephele.compute.api.server_volumes import ChangedVolume, NewVolume, OtherVolume, OwnedVolume, TaggedVolume
@@ -68,6 +68,10 @@ DEVICE_ROUTES = [
     *(Route("POST", "/v2.1/os-server-external-events", server_facts.external_events,
             rule("os-server-external-events:create"), server_facts.events_body(since), since=since, until=until)
       for since, until in zip(EVENTS_SINCE, EVENTS_UNTIL, strict=True)),
+    Route("POST", "/v2.1/os-assisted-volume-snapshots", assisted_snapshots.create,
+          rule("os-assisted-volume-snapshots:create"), envelope("snapshot", assisted_snapshots.NewSnapshot)),
+    Route("DELETE", "/v2.1/os-assisted-volume-snapshots/{snapshot_id}", assisted_snapshots.delete,
+          rule("os-assisted-volume-snapshots:delete"), status=204, query="delete_info", strict=(2, 75)),
     Route("GET", "/v2.1/os-console-auth-tokens/{token}", remote_consoles.show_token, rule("os-console-auth-tokens"),
           strict=(2, 99)),
 

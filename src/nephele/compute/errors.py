@@ -56,6 +56,8 @@ NOT_READY = Error("server.not_ready", 409, "Instance {server_id} is not ready: i
 NOT_RESCUABLE = Error("server.not_rescuable", 400, "Instance {server_id} cannot be rescued: {reason}")
 BAD_RESCUE_IMAGE = Error("server.bad_rescue_image", 400, "Requested rescue image '{image_id}' is not supported")
 BAD_RESCUE_DEVICE = Error("server.bad_rescue_device", 400, "Requested rescue device '{device}' is not supported")
+NOT_HELD = Error("server.volume_not_held", 400, "No volume Block Device Mapping with id {volume_id}.")
+NOT_IDLE = Error("server.not_idle", 400, "Instance {server_id} takes no snapshot of its volumes during {task}.")
 VOLUME_NOT_IN_USE = Error(
     "server.volume_not_in_use", 409, "volume '{volume_id}' status must be 'in-use'. Currently in '{status}' status"
 )

@@ -1,5 +1,7 @@
 """Volumes of servers, as users plug them in and out."""
 
+import logging
+
 import sqlalchemy as sa
 
 from nephele.compute import rows
@@ -7,6 +9,8 @@ from nephele.compute.devices import next_name, wanted_name
 from nephele.compute.errors import (
     INVALID_VOLUME,
     MULTIATTACH_SHELVED,
+    NOT_HELD,
+    NOT_IDLE,
     NOT_MIGRATING,
     ROOT_VOLUME,
     TAG_SHELVED,
@@ -23,6 +27,7 @@ from nephele.kernel.ids import Ids
 from nephele.volume.model import Volume, VolumeStatus
 from nephele.volume.service import Volumes
 
+log = logging.getLogger(__name__)
 _GONE = Vm.SHELVED_OFFLOADED
 
 
@@ -149,6 +154,22 @@ class Plugging:
                 size_gb=size_gb,
             )
             self.servers.accept(context, server, "extend_volume", data)
+
+    def assist_snapshot(self, caller: Context, volume_id: str, snapshot_id: str) -> None:
+        """Snapshots that only a hypervisor can make are made by none of ours: Cinder is told, where it knows this one.
+
+        Raises NOT_HELD where no server has the volume, NOT_IDLE while something is being done to the server.
+        """
+        holders = self._holders(volume_id)
+        if not holders:
+            raise NOT_HELD(volume_id=volume_id)
+        server, _ = holders[0]
+        if server.task_state != Task.NONE or not server.host:
+            raise NOT_IDLE(server_id=server.id, task=server.task_state or "being on no host")
+        try:
+            self.volumes.snapshots.reset_status(caller, snapshot_id, "error")
+        except Refused as refused:
+            log.info("snapshot %s of volume %s: %s", snapshot_id, volume_id, refused.message)
 
     def _holders(self, volume_id: str) -> list[tuple[Server, BlockDevice]]:
         c = block_devices.c

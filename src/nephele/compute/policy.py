@@ -203,6 +203,8 @@ RULES: dict[str, str] = {
     **{f"os_compute_api:{name}": "@" for name in _ANYONE},
     **{f"os_compute_api:{name}": OWNER_OR_ADMIN for name in _OWN},
     "os_compute_api:os-volumes-attachments:swap": f"{ADMIN} or role:service",
+    "os_compute_api:os-assisted-volume-snapshots:create": f"{ADMIN} or role:service",
+    "os_compute_api:os-assisted-volume-snapshots:delete": f"{ADMIN} or role:service",
     "os_compute_api:os-server-external-events:create": f"{ADMIN} or role:service",
     "compute:server:topology:index": READER_OR_ADMIN,
     "compute:servers:create:requested_destination": ADMIN,

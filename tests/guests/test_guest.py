@@ -11,7 +11,6 @@ from tests.guests.machine import Machine, machine
 from tests.guests.wire import GUEST_IP, INSTANCE, wire, write_drive, write_ec2, write_openstack
 
 from nephele.compute.virt.libvirt.config_drive import write_config_drive
-from nephele.guest import image_path
 from nephele.guest.build import build
 
 pytestmark = [pytest.mark.guests, pytest.mark.skipif(os.geteuid() != 0, reason="making namespaces needs root")]
@@ -20,9 +19,9 @@ USER_DATA = "#!/bin/sh\necho ran as $(id -un) > /run/proof\n"
 
 
 @pytest.fixture(scope="module")
-def image() -> Path:
-    """The image of this machine, built where there is none."""
-    return image_path() if image_path().exists() else build(image_path())
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An image of the guest as it is here: the one that this machine keeps may be of an earlier version."""
+    return build(tmp_path_factory.mktemp("image") / "guest.qcow2")
 
 
 @pytest.fixture
@@ -52,6 +51,8 @@ def test_a_guest_becomes_the_instance_that_the_metadata_service_describes(guest:
     assert any(line.startswith("default via 10.9.0.1") for line in routes)
     assert "nameserver 10.9.0.1" in guest.ssh("cat /etc/resolv.conf")
     assert INSTANCE in guest.ssh("wget -q -O - http://169.254.169.254/openstack/latest/meta_data.json")
+    assert INSTANCE in guest.ssh("curl -s http://169.254.169.254/openstack/latest/meta_data.json")
+    assert "vda1" in guest.ssh("lsblk --noheadings --output NAME")
     assert " fd09::" in guest.ssh("ip -6 addr show dev eth0 scope global")
     assert int(guest.ssh("df -m / | tail -n 1").split()[1]) > 200
 
@@ -103,6 +104,8 @@ def test_a_config_drive_wins_and_needs_no_network_service(tmp_path: Path, image:
         assert "hostname from-drive, ssh keys 1" in guest.wait_for("metadata from config-drive")
         guest.wait_for("nephele-guest: ready")
         assert guest.ssh("hostname").strip() == "from-drive"
+        drive = guest.ssh("blkid -L config-2 -o device").strip()
+        assert INSTANCE in guest.ssh(f"sudo mount {drive} /mnt && cat /mnt/openstack/latest/meta_data.json")
         assert guest.ssh("cat /run/proof", user="root") == "ran as root\n"
 
 

@@ -11,7 +11,7 @@ from nephele.guest.errors import NO_KERNEL
 
 KERNEL = "linux-image-cloud-amd64"
 """A package without content: it depends on the newest kernel of the archive."""
-PROGRAMS = ("busybox-static", "dropbear-bin", "e2fsprogs", "qemu-guest-agent")
+PROGRAMS = ("busybox-static", "dropbear-bin", "e2fsprogs", "qemu-guest-agent", "util-linux")
 _ONLY_DEPENDS = (
     *("--recurse", "--no-recommends", "--no-suggests", "--no-conflicts"),
     *("--no-breaks", "--no-replaces", "--no-enhances"),
@@ -24,7 +24,7 @@ def download(folder: Path, *, fresh: bool = False) -> list[Path]:
     listing = folder / "packages.txt"
     if not fresh and listing.exists():
         files = [folder / name for name in listing.read_text().split()]
-        if all(file.exists() for file in files):
+        if _hold_all_programs(files) and all(file.exists() for file in files):
             return files
     folder.mkdir(parents=True, exist_ok=True)
     names = _names()
@@ -44,6 +44,11 @@ def unpack(files: list[Path], target: Path) -> None:
         (target / name).symlink_to(f"usr/{name}")
     for file in files:
         run("sh", "-c", 'dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --keep-directory-symlink', "sh", file, target)
+
+
+def _hold_all_programs(files: list[Path]) -> bool:
+    """Whether the list is of these programs, not of those that an earlier version was made of."""
+    return set(PROGRAMS) <= {file.name.partition("_")[0] for file in files}
 
 
 def _names() -> list[str]:

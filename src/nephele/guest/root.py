@@ -9,7 +9,7 @@ from nephele.guest.commands import run
 from nephele.guest.errors import NO_LIBRARY
 from nephele.guest.kernel import LATER, OTHER_DISKS, Kernel
 
-PROGRAMS = ("sbin/dropbear", "bin/dropbearkey", "sbin/qemu-ga", "sbin/resize2fs")
+PROGRAMS = ("sbin/dropbear", "bin/dropbearkey", "sbin/qemu-ga", "sbin/resize2fs", "sbin/blkid", "bin/lsblk")
 FOLDERS = ("bin", "lib", "sbin", "lib64")
 EMPTY = ("proc", "sys", "dev", "run", "tmp", "mnt", "root", "home/cirros", "etc/dropbear", "var/log", "var/tmp")
 _LINKER = "lib64/ld-linux-x86-64.so.2"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nephele.guest import packages
 from nephele.guest.disk import FIRST, SECTOR, join
 from nephele.guest.errors import COMMAND_FAILED, MISSING_PROGRAM, NO_MODULE
 from nephele.guest.initrd import cpio
@@ -95,6 +96,44 @@ def test_the_guests_scripts_are_shell_and_load_only_modules_it_has(script: Path)
         for before, word in pairwise(words):
             if before == "load" and "$" not in word:
                 assert word in (*LATER, *OTHER_DISKS)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("http://a/b", "-q -O - http://a/b"),
+        ("-X POST -d x=1 http://a/b", "-q -O - --post-data x=1 http://a/b"),
+        ("-d x=1 http://a/b -X POST", "-q -O - --post-data x=1 http://a/b"),
+        ("-X POST http://a/b", "-q -O - http://a/b --post-data "),
+        ("-fsS -o page -H a:b http://a/b", "-q -O page --header a:b http://a/b"),
+        ("-X PUT http://a/b", None),
+        ("-w format http://a/b", None),
+        ("--retry 3 http://a/b", None),
+        ("-o", None),
+        ("", None),
+    ],
+)
+def test_curl_tells_wget_what_it_was_told_and_refuses_the_rest(tmp_path: Path, words: str, told: str | None) -> None:
+    (tmp_path / "wget").write_text('#!/bin/sh\necho "$*"\n')
+    (tmp_path / "wget").chmod(0o755)
+    command = ["sh", str(ROOTFS / "usr" / "bin" / "curl"), *words.split()]
+    done = subprocess.run(command, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == ((2, "") if told is None else (0, f"{told}\n"))
+
+
+def test_packages_of_an_earlier_guest_are_not_taken_for_this_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(packages, "_names", lambda: ["asked"])
+    monkeypatch.setattr(packages, "run", lambda *words, **_: asked.append(words[0]) or "")
+    names = [f"{program}_1_amd64.deb" for program in packages.PROGRAMS]
+    for kept in (names, names[1:]):
+        for name in kept:
+            (tmp_path / name).touch()
+        (tmp_path / "packages.txt").write_text("".join(f"{name}\n" for name in kept))
+        packages.download(tmp_path)
+        assert bool(asked) == (kept is not names)
 
 
 def test_a_failing_program_is_refused_with_its_own_words() -> None:

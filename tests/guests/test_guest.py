@@ -96,6 +96,20 @@ def test_the_power_button_shuts_a_guest_down(guest: Machine) -> None:
     assert guest.process.wait(20) == 0
 
 
+def test_the_power_button_is_heeded_before_any_metadata_is_found(tmp_path: Path, image: Path) -> None:
+    with wire(tmp_path, None) as space, machine(space, tmp_path, image) as guest:
+        guest.wait_for("nephele-guest: root")
+        for _ in range(60):  # a press that comes before the guest listens is lost
+            guest.qmp("system_powerdown")
+            try:
+                assert guest.process.wait(0.5) == 0
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        assert guest.process.poll() == 0
+        assert "ssh listens" not in (tmp_path / "serial.log").read_text()
+
+
 def test_a_config_drive_wins_and_needs_no_network_service(tmp_path: Path, image: Path, key: str) -> None:
     write_openstack(tmp_path / "drive", key, "from-drive", USER_DATA)
     write_drive(tmp_path / "drive", tmp_path / "drive.img")
@@ -104,7 +118,7 @@ def test_a_config_drive_wins_and_needs_no_network_service(tmp_path: Path, image:
         assert "hostname from-drive, ssh keys 1" in guest.wait_for("metadata from config-drive")
         guest.wait_for("nephele-guest: ready")
         assert guest.ssh("hostname").strip() == "from-drive"
-        drive = guest.ssh("blkid -L config-2 -o device").strip()
+        drive = guest.ssh("/sbin/blkid -L config-2 -o device").strip()
         assert INSTANCE in guest.ssh(f"sudo mount {drive} /mnt && cat /mnt/openstack/latest/meta_data.json")
         assert guest.ssh("cat /run/proof", user="root") == "ran as root\n"
 

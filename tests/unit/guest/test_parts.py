@@ -126,7 +126,12 @@ def test_packages_of_an_earlier_guest_are_not_taken_for_this_ones(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(packages, "_names", lambda: ["asked"])
-    monkeypatch.setattr(packages, "run", lambda *words, **_: asked.append(words[0]) or "")
+
+    def ask(*words: str, **_: object) -> str:
+        asked.extend(words)
+        return ""
+
+    monkeypatch.setattr(packages, "run", ask)
     names = [f"{program}_1_amd64.deb" for program in packages.PROGRAMS]
     for kept in (names, names[1:]):
         for name in kept:

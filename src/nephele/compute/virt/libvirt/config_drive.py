@@ -38,12 +38,12 @@ def write_config_drive(files: dict[str, bytes], path: Path) -> None:
 
 def _fill(drive: Any, files: dict[str, bytes]) -> None:
     plain = {PurePosixPath("."): ""}  # each folder's ISO 9660 path
-    for name in sorted(files):
+    for number, name in enumerate(sorted(files)):
         target = PurePosixPath(name)
         for folder in [*reversed(target.parents)][1:]:
             if folder not in plain:
                 plain[folder] = f"{plain[folder.parent]}/D{len(plain)}"
                 drive.add_directory(plain[folder], rr_name=folder.name, joliet_path=f"/{folder}")
-        iso_path = f"{plain[target.parent]}/F{len(plain)}_{len(name)}"
+        iso_path = f"{plain[target.parent]}/F{number}"
         content = files[name]
         drive.add_fp(io.BytesIO(content), len(content), iso_path, rr_name=target.name, joliet_path=f"/{target}")

@@ -203,3 +203,19 @@ def test_the_console_s_end_spans_a_moved_log(tmp_path: Path) -> None:
     assert read_end(log, 2) == b"bc"
     (tmp_path / "console.log.0").write_bytes(b"0123456789")
     assert read_end(log, 5) == b"89abc"
+
+
+def test_files_of_one_folder_with_names_of_one_length_stay_apart_on_a_config_drive(tmp_path: Path) -> None:
+    from pycdlib import PyCdlib
+
+    names = ("openstack/latest/network_data.json", "openstack/latest/vendor_data2.json")
+    write_config_drive({name: name.encode() * 9 for name in names}, tmp_path / "drive")
+    drive = PyCdlib()
+    drive.open(str(tmp_path / "drive"))
+    children = [child for child in drive.list_children(rr_path="/openstack/latest") if child.is_file()]
+    assert len({child.file_identifier() for child in children}) == len(names)
+    for name in names:
+        content = io.BytesIO()
+        drive.get_file_from_iso_fp(content, rr_path=f"/{name}")
+        assert content.getvalue() == name.encode() * 9
+    drive.close()

@@ -16,8 +16,8 @@ demo-clean:  ## remove all that demos have kept: a running cloud, images, caches
 	@[ ! -x $(BIN)/python ] || $(SUDO) $(BIN)/python -m nephele.demo --clean
 
 test: setup setup-test-packages lint  ## every check and every test, with real guests
-	$(PYTEST) -n 2 -m 'not guests' tests
-	$(PYTEST) -m guests tests
+	$(PYTEST) -n 4 --dist worksteal -m 'not guests' tests
+	$(PYTEST) -n 2 --dist loadfile -m guests tests
 
 check: setup-venv lint test-unit  ## what to run before each commit: under a minute, no root
 
@@ -28,10 +28,10 @@ lint: setup-venv
 	$(BIN)/lint-imports --no-logo
 
 test-unit: setup-venv  ## parts by themselves
-	$(PYTEST) -n 2 tests/unit
+	$(PYTEST) -n 2 --dist worksteal tests/unit
 
 test-flows: setup-venv setup-test-packages  ## whole clouds on simulated hypervisors, over HTTP
-	$(PYTEST) -n 2 tests/flows
+	$(PYTEST) -n 4 --dist worksteal tests/flows tests/soak
 
 test-clients: setup-venv  ## the real OpenStack clients
 	$(PYTEST) tests/clients

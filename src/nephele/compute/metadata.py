@@ -6,6 +6,7 @@ OpenStack's: `openstack/latest/meta_data.json`, `network_data.json`, `user_data`
 
 import base64
 import ipaddress
+import os
 from typing import Any
 
 import msgspec
@@ -37,6 +38,7 @@ EC2_VERSIONS = (
     "2009-04-04",
     "latest",
 )
+SEED_BYTES = 512
 PASSWORD = "password"  # noqa: S105 - a name
 _json = msgspec.json.Encoder(order="sorted").encode
 
@@ -66,7 +68,7 @@ class GuestPort(Struct, frozen=True, kw_only=True):
 
 
 def meta_data(server: Server, devices: list[dict[str, Any]]) -> dict[str, Any]:
-    """`meta_data.json`."""
+    """`meta_data.json`; its `random_seed` is another each time, for the guest's random numbers to begin with."""
     found: dict[str, Any] = {
         "uuid": server.id,
         "name": server.name,
@@ -76,6 +78,7 @@ def meta_data(server: Server, devices: list[dict[str, Any]]) -> dict[str, Any]:
         "project_id": server.project_id,
         "devices": devices,
         "dedicated_cpus": [],
+        "random_seed": base64.b64encode(os.urandom(SEED_BYTES)).decode(),
     }
     if server.metadata:
         found["meta"] = server.metadata

@@ -65,6 +65,8 @@ def test_openstacks_form(version: str) -> None:
     assert found["public_keys"] == {"mine": KEY}
     assert found["keys"] == [{"name": "mine", "type": "ssh", "data": KEY}]
     assert found["devices"] == [DISK]
+    assert len(base64.b64decode(found["random_seed"])) == 512
+    assert get_json(f"/openstack/{version}/meta_data.json")["random_seed"] != found["random_seed"]
     assert get(f"openstack/{version}/user_data") == b"#!/bin/sh\necho \xff\n"
     assert get_json(f"/openstack/{version}/vendor_data.json") == {"from": "operator"}
 
@@ -146,7 +148,9 @@ def test_without_key_and_user_data_none_are_told() -> None:
 
 def test_a_config_drive_holds_what_http_tells() -> None:
     files = metadata.files(SERVER, [PORT], [DISK], b'{"from": "operator"}')
-    for path in ("meta_data.json", "network_data.json", "user_data", "vendor_data.json"):
+    for path in ("network_data.json", "user_data", "vendor_data.json"):
         assert files[f"openstack/latest/{path}"] == get(f"/openstack/latest/{path}")
+    on_drive, told = json.loads(files["openstack/latest/meta_data.json"]), get_json("/openstack/latest/meta_data.json")
+    assert {**on_drive, "random_seed": ""} == {**told, "random_seed": ""}
     assert json.loads(files["ec2/latest/meta-data.json"])["instance-id"] == "i-0a1b2c3d"
     assert files["ec2/latest/user-data"] == get("/latest/user-data")

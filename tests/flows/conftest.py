@@ -29,3 +29,14 @@ def admin(cloud: RunningCloud) -> Any:
 @pytest.fixture(scope="session")
 def demo(cloud: RunningCloud) -> Any:
     return connect(cloud, "nephele")
+
+
+@pytest.fixture(scope="module")
+def server(demo: Any) -> Iterator[Any]:
+    """A server that the tests of a module share."""
+    from tests.flows.test_launch import launch
+
+    made = launch(demo)
+    yield made
+    demo.compute.delete_server(made)
+    demo.compute.wait_for_delete(made, interval=0.05, wait=10)

@@ -1,7 +1,6 @@
 """Consoles over websockets: typed at, looked at, and closed to those who have no business there."""
 
 import sqlite3
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,14 +14,6 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as dial
 from websockets.typing import Origin
-
-
-@pytest.fixture(scope="module")
-def server(demo: Any) -> Iterator[Any]:
-    made = launch(demo)
-    yield made
-    demo.compute.delete_server(made)
-    demo.compute.wait_for_delete(made, interval=0.05, wait=10)
 
 
 def address(demo: Any, server: Any, protocol: str, kind: str, version: str = "2.6") -> str:

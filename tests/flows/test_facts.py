@@ -1,24 +1,14 @@
 """What is told about servers: counters, topology, audits; and what other services tell about them."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from tests.flows.test_around_servers import call
 from tests.flows.test_interfaces import until
-from tests.flows.test_launch import launch, nephele
+from tests.flows.test_launch import nephele
 from tests.flows.test_plugging import attach, detach, wait
 
 NOTHING = "00000000-0000-4000-8000-000000000000"
-
-
-@pytest.fixture(scope="module")
-def server(demo: Any) -> Iterator[Any]:
-    made = launch(demo)
-    yield made
-    demo.compute.delete_server(made)
-    demo.compute.wait_for_delete(made, interval=0.05, wait=10)
 
 
 def test_diagnostics(demo: Any, admin: Any, server: Any) -> None:

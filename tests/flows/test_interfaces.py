@@ -1,21 +1,12 @@
 """Network interfaces that are plugged into servers and out again, and the old actions on addresses."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import pytest
 from tests.flows.test_around_servers import call
 from tests.flows.test_launch import launch
 from tests.flows.test_plugging import act, action_of
-
-
-@pytest.fixture(scope="module")
-def server(demo: Any) -> Iterator[Any]:
-    made = launch(demo)
-    yield made
-    demo.compute.delete_server(made)
-    demo.compute.wait_for_delete(made, interval=0.05, wait=10)
 
 
 def attach(demo: Any, server: Any, version: str = "2.70", **asked: Any) -> Any:

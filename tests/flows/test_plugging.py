@@ -9,14 +9,6 @@ from tests.flows.test_around_servers import call
 from tests.flows.test_launch import launch
 
 
-@pytest.fixture(scope="module")
-def server(demo: Any) -> Iterator[Any]:
-    made = launch(demo)
-    yield made
-    demo.compute.delete_server(made)
-    demo.compute.wait_for_delete(made, interval=0.05, wait=10)
-
-
 @pytest.fixture
 def volume(demo: Any) -> Iterator[Any]:
     made = demo.block_storage.create_volume(size=1)

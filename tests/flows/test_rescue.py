@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.flows.living import act, actions, command, made, settled, show
+from tests.flows.living import act, actions, command, gone, made, settled, show
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,7 @@ def test_a_stopped_server_can_be_rescued_and_deleted_then(demo: Any) -> None:
     command(demo, server, "os-stop", "SHUTOFF")
     command(demo, server, "rescue", "RESCUE")
     demo.compute.delete(f"/servers/{server}")
+    gone(demo, server)
 
 
 @pytest.mark.parametrize(

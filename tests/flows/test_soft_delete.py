@@ -1,5 +1,6 @@
 """Deletes that can be taken back for some seconds, seen through the public API."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +91,8 @@ def test_a_server_that_is_reset_is_not_reclaimed(soft: RunningCloud) -> None:
     settled(demo, server)
     act(admin, server, {"os-resetState": {"state": "active"}})
     command(demo, server, {"reboot": {"type": "HARD"}}, "ACTIVE")
+    with sqlite3.connect(soft.state_dir / "nephele.db") as db:
+        assert db.execute("SELECT count(*) FROM reclaims WHERE server_id = ?", (server,)).fetchone() == (0,)
     act(demo, server, "forceDelete")
     gone(demo, server)
 

@@ -18,7 +18,7 @@ from nephele.compute.servers import Servers
 from nephele.compute.tables import console_tokens, servers
 from nephele.compute.virt.driver import ConsoleKind, Diagnostics
 from nephele.config import ConsoleSettings
-from nephele.kernel.bus import NO_ANSWER, NOBODY_THERE
+from nephele.kernel.bus import UNANSWERED
 from nephele.kernel.clock import Clock, seconds
 from nephele.kernel.context import Context
 from nephele.kernel.errors import Refused
@@ -111,7 +111,7 @@ class Consoles:
         try:
             return self.bus.call(looking.FIND_CONSOLE, order, at=server.host, timeout=20).path
         except Refused as refused:
-            if refused.error in (NOBODY_THERE, NO_ANSWER):
+            if refused.error in UNANSWERED:
                 raise NOT_READY(server_id=server.id) from None
             raise
 

@@ -30,6 +30,9 @@ NO_ANSWER = Error(
 )
 NOBODY_THERE = Error("bus.nobody_there", 503, "Nobody serves {method}.", "See whether the part that serves it runs.")
 
+UNANSWERED = (NOBODY_THERE, NO_ANSWER)
+"""What a call is refused with that nobody took, or whose answer never came."""
+
 
 @dataclass(frozen=True)
 class Method(Generic[Ask, Answer]):
@@ -152,4 +155,4 @@ def _spoken(method: Method[Any, Any], at: str) -> str:
     return f"{method.name} at {at}" if at else method.name
 
 
-__all__ = ["NOBODY_THERE", "NO_ANSWER", "Bus", "LocalBus", "Method", "Refused"]
+__all__ = ["NOBODY_THERE", "NO_ANSWER", "UNANSWERED", "Bus", "LocalBus", "Method", "Refused"]

@@ -40,10 +40,6 @@ class Inventory(Struct, frozen=True):
         """What may be allocated in all."""
         return int((self.total - self.reserved) * self.allocation_ratio)
 
-    def accepts(self, amount: int) -> bool:
-        """Whether one consumer may ask for `amount`, free or not."""
-        return self.min_unit <= amount <= self.max_unit and amount % self.step_size == 0
-
 
 class Provider(Struct, frozen=True, kw_only=True):
     """A resource provider: a host, a NUMA cell, a shared disk.  `root_id` is its own id for a root."""

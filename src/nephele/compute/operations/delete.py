@@ -8,7 +8,7 @@ from nephele.compute.conductor import Conductor
 from nephele.compute.model import MoveStatus, Task
 from nephele.compute.operations import volumes
 from nephele.compute.operations.life import ServerData, server_operation, try_again
-from nephele.kernel.bus import NO_ANSWER, NOBODY_THERE
+from nephele.kernel.bus import UNANSWERED
 from nephele.kernel.errors import Refused
 from nephele.kernel.operations import Keep, Step, Work
 
@@ -30,7 +30,7 @@ def _remove_from_host(conductor: Conductor, work: Work[Delete]) -> None:
     try:
         conductor.command(m.DESTROY, m.Destroy, work, patience=120)
     except Refused as refused:
-        if refused.error not in (NOBODY_THERE, NO_ANSWER):
+        if refused.error not in UNANSWERED:
             raise
         work.trace.spans[-1].detail["host"] = f"{work.data.host} does not answer: it cleans up when it returns"
 

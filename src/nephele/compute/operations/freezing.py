@@ -13,14 +13,14 @@ from nephele.compute.messages import freezing as f
 from nephele.compute.model import Task
 from nephele.compute.operations.life import ServerData, server_operation
 from nephele.compute.virt.errors import GUEST_NOT_FOUND, GUEST_NOT_RUNNING
-from nephele.kernel.bus import NO_ANSWER, NOBODY_THERE, Method
+from nephele.kernel.bus import UNANSWERED, Method
 from nephele.kernel.errors import Refused
 from nephele.kernel.operations import Step, Work
 
 Order = TypeVar("Order", bound=Command)
 SHORT, LONG = 50, 500
 """Seconds that a host has for a guest's processors, and for its memory."""
-NOTHING_TO_UNDO = (GUEST_NOT_FOUND, GUEST_NOT_RUNNING, NOBODY_THERE, NO_ANSWER)
+NOTHING_TO_UNDO = (GUEST_NOT_FOUND, GUEST_NOT_RUNNING, *UNANSWERED)
 """The guest is off or gone, or its host is; that host tells its guests' power states when it is back."""
 
 

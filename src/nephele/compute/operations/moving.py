@@ -7,17 +7,17 @@ consumer of its own, what the server had at its source, so that there is room fo
 from typing import Any
 
 import sqlalchemy as sa
-from msgspec import structs
 
 from nephele.compute import messages as m
 from nephele.compute.conductor import Conductor
 from nephele.compute.messages import moving as mv
-from nephele.compute.model import BlockDevice, FlavorInfo, Migration, MoveStatus
+from nephele.compute.model import BlockDevice, Migration, MoveStatus
 from nephele.compute.operations.life import ServerData
+from nephele.compute.rows import insert_devices
 from nephele.compute.tables import block_devices
 from nephele.compute.virt.driver import PowerState
 from nephele.compute.virt.errors import GUEST_NOT_FOUND
-from nephele.kernel.bus import NO_ANSWER, NOBODY_THERE
+from nephele.kernel.bus import UNANSWERED
 from nephele.kernel.errors import Refused
 from nephele.kernel.operations import Failure, Work
 
@@ -114,13 +114,7 @@ def write_disks(db: sa.Connection, server_id: str, disks: tuple[BlockDevice, ...
     """The server's local disks are these now."""
     c = block_devices.c
     db.execute(block_devices.delete().where(c.server_id == server_id, c.destination == "local"))
-    if disks:
-        db.execute(block_devices.insert(), [structs.asdict(disk) for disk in disks])
-
-
-def flavor_values(flavor: FlavorInfo) -> dict[str, Any]:
-    """What a server's row says of its flavor."""
-    return {"flavor": flavor, "vcpus": flavor.vcpus, "ram": flavor.ram}
+    insert_devices(db, disks)
 
 
 def power_at(conductor: Conductor, server_id: str, host: str) -> PowerState:
@@ -128,7 +122,7 @@ def power_at(conductor: Conductor, server_id: str, host: str) -> PowerState:
     try:
         found = conductor.bus.call(m.LIST_GUESTS, m.ListGuests(), at=host).guests
     except Refused as refused:
-        if refused.error in (NOBODY_THERE, NO_ANSWER):
+        if refused.error in UNANSWERED:
             return PowerState.NOSTATE
         raise
     here = [guest.power_state for guest in found if guest.server_id == server_id and not guest.set_aside]

@@ -19,7 +19,7 @@ from nephele.compute.operations.power import STOP_TIMEOUT
 from nephele.compute.tables import servers
 from nephele.compute.virt.driver import PowerState
 from nephele.image.errors import IMAGE_NOT_FOUND
-from nephele.kernel.bus import NO_ANSWER, NOBODY_THERE
+from nephele.kernel.bus import UNANSWERED
 from nephele.kernel.errors import Refused
 from nephele.kernel.operations import Failure, Keep, Step, Work
 
@@ -119,7 +119,7 @@ def remove_guest(conductor: Conductor, work: Work[Shelve]) -> None:
     try:
         conductor.command(m.DESTROY, m.Destroy, work, patience=120)
     except Refused as refused:
-        if refused.error not in (NOBODY_THERE, NO_ANSWER):
+        if refused.error not in UNANSWERED:
             raise
 
 

@@ -14,7 +14,7 @@ from nephele.compute.operations.life import ServerData, server_operation
 from nephele.compute.virt.driver import PowerState
 from nephele.image.errors import IMAGE_GONE, IMAGE_NOT_FOUND
 from nephele.image.model import Change
-from nephele.kernel.bus import NO_ANSWER, NOBODY_THERE
+from nephele.kernel.bus import UNANSWERED
 from nephele.kernel.errors import Refused
 from nephele.kernel.operations import Keep, Step, Work
 from nephele.volume.service import Readiness
@@ -109,7 +109,7 @@ def drop_copy(conductor: Conductor, work: Work[Any]) -> None:
     try:
         answer = conductor.command(m.DROP_SNAPSHOT, m.DropSnapshot, work, patience=60, image_id=data.image_id)
     except Refused as refused:
-        if refused.error not in (NOBODY_THERE, NO_ANSWER):
+        if refused.error not in UNANSWERED:
             raise
     else:
         data.power_state = answer.power_state

@@ -12,7 +12,7 @@ from nephele.compute.operations.resize import count_as
 from nephele.compute.reclaim_rows import forget, remember
 from nephele.compute.virt.driver import PowerState
 from nephele.compute.virt.errors import GUEST_NOT_FOUND
-from nephele.kernel.bus import NO_ANSWER, NOBODY_THERE
+from nephele.kernel.bus import UNANSWERED
 from nephele.kernel.clock import Instant
 from nephele.kernel.errors import Refused
 from nephele.kernel.operations import Keep, Step, Work
@@ -39,7 +39,7 @@ def confirm_move(conductor: Conductor, work: Work[SoftDelete]) -> None:
     try:
         conductor.command(mv.DROP_ASIDE, mv.DropAside, work, patience=120)
     except Refused as refused:
-        if refused.error not in (NOBODY_THERE, NO_ANSWER):
+        if refused.error not in UNANSWERED:
             raise
     finally:
         work.data.host = host
@@ -55,7 +55,7 @@ def turn_off(conductor: Conductor, work: Work[SoftDelete]) -> None:
     try:
         work.data.power_state = conductor.command(m.STOP, m.Stop, work, patience=100, timeout=0).power_state
     except Refused as refused:
-        if refused.error not in (GUEST_NOT_FOUND, NOBODY_THERE, NO_ANSWER):
+        if refused.error not in (GUEST_NOT_FOUND, *UNANSWERED):
             raise
         work.data.power_state = PowerState.SHUTDOWN
 
@@ -81,7 +81,7 @@ def turn_off_again(conductor: Conductor, work: Work[Restore]) -> None:
         try:
             conductor.command(m.STOP, m.Stop, work, patience=100, timeout=0)
         except Refused as refused:
-            if refused.error not in (GUEST_NOT_FOUND, NOBODY_THERE, NO_ANSWER):
+            if refused.error not in (GUEST_NOT_FOUND, *UNANSWERED):
                 raise
 
 
